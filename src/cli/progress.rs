@@ -1,0 +1,234 @@
+//! Progress on standard error: only where that is a terminal, and gone before anything is printed.
+
+use std::io::{self, IsTerminal};
+use std::ops::Deref;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use indicatif::{HumanCount, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use sqltorch::{Progress, TrainingEvent};
+
+/// Often enough for the eye; a step of training can be much shorter.
+const REDRAW: Duration = Duration::from_millis(60);
+
+/// Whether there is anybody to look at a bar.
+pub fn is_wanted(quiet: bool) -> bool {
+    !quiet && io::stderr().is_terminal()
+}
+
+/// A bar that leaves the screen when it is dropped.
+pub struct Bar(ProgressBar);
+
+impl Deref for Bar {
+    type Target = ProgressBar;
+
+    fn deref(&self) -> &ProgressBar {
+        &self.0
+    }
+}
+
+impl Drop for Bar {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
+    }
+}
+
+/// A bar in the style of this program, hidden unless `wanted`. Without `length` it only turns.
+/// It is shorter than the line: the `^C` that a terminal writes must not begin a new one, which
+/// would leave the bar's line behind.
+pub fn bar(length: Option<u64>, wanted: bool) -> Bar {
+    let target = match wanted {
+        true => ProgressDrawTarget::stderr(),
+        false => ProgressDrawTarget::hidden(),
+    };
+    let bar = ProgressBar::with_draw_target(length, target);
+    let template = match length {
+        Some(_) => "{prefix} {bar:14} {percent:>3}%  {msg}",
+        None => "{spinner} {prefix} {msg}",
+    };
+    if let Ok(style) = ProgressStyle::with_template(template) {
+        bar.set_style(style.progress_chars("━╸ "));
+    }
+    Bar(bar)
+}
+
+/// Seconds as people say them: `8 s`, `2 min 5 s`, `1 h 20 min`.
+pub fn duration(seconds: f64) -> String {
+    let seconds = if seconds.is_finite() {
+        seconds.max(0.0).round() as u64
+    } else {
+        0
+    };
+    match seconds {
+        0..60 => format!("{seconds} s"),
+        60..3600 => format!("{} min {} s", seconds / 60, seconds % 60),
+        _ => format!("{} h {} min", seconds / 3600, seconds % 3600 / 60),
+    }
+}
+
+/// Shows how far the training of a CREATE MODEL is.
+pub struct TrainingBar {
+    wanted: bool,
+    /// Events of a training that was cancelled may still come in; they must not draw over the prompt.
+    open: AtomicBool,
+    drawn: Mutex<Drawn>,
+}
+
+#[derive(Default)]
+struct Drawn {
+    bar: Option<(Phase, Bar)>,
+    last: Option<Instant>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    Reading,
+    Training,
+}
+
+impl TrainingBar {
+    /// A bar that is drawn while a guard of [`TrainingBar::show`] lives.
+    pub fn new(quiet: bool) -> Self {
+        Self {
+            wanted: is_wanted(quiet),
+            open: AtomicBool::new(false),
+            drawn: Mutex::default(),
+        }
+    }
+
+    /// Lets events be drawn until the guard is dropped.
+    pub fn show(&self) -> Showing<'_> {
+        self.open.store(self.wanted, Ordering::Release);
+        Showing { bar: self }
+    }
+
+    /// Takes the bar off the screen and draws no more, whatever still runs.
+    pub fn close(&self) {
+        self.open.store(false, Ordering::Release);
+        self.hide();
+    }
+
+    /// Takes the bar off the screen.
+    pub fn hide(&self) {
+        self.lock().bar = None;
+    }
+
+    /// Takes the bar off the screen while something is printed.
+    pub fn suspend<T>(&self, print: impl FnOnce() -> T) -> T {
+        match &self.lock().bar {
+            Some((_, bar)) => bar.suspend(print),
+            None => print(),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Drawn> {
+        self.drawn.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Progress for TrainingBar {
+    fn event(&self, event: &TrainingEvent) {
+        let mut drawn = self.lock();
+        if !self.open.load(Ordering::Acquire) {
+            return;
+        }
+        match event {
+            TrainingEvent::Reading { rows } => {
+                if let Some(bar) = drawn.due(Phase::Reading, None) {
+                    bar.set_prefix("reading");
+                    bar.set_message(format!("{} rows", HumanCount(*rows)));
+                    bar.tick();
+                }
+            }
+            TrainingEvent::Batch {
+                epoch,
+                epochs,
+                batch,
+                batches,
+                rows_per_second,
+                loss,
+                seconds_left,
+            } => {
+                if let Some(bar) = drawn.due(Phase::Training, Some(*batches)) {
+                    bar.set_length(*batches);
+                    bar.set_prefix(format!("epoch {epoch}/{epochs}"));
+                    bar.set_message(format!(
+                        "{} rows/s  loss {loss:.4}  {} left",
+                        HumanCount(*rows_per_second as u64),
+                        duration(*seconds_left),
+                    ));
+                    bar.set_position(*batch);
+                }
+            }
+            TrainingEvent::Evaluating => {}
+            TrainingEvent::Finished => {
+                drop(drawn);
+                self.hide();
+            }
+        }
+    }
+}
+
+impl Drawn {
+    /// The bar of this phase, unless it was drawn a moment ago.
+    fn due(&mut self, phase: Phase, length: Option<u64>) -> Option<&Bar> {
+        let now = Instant::now();
+        let same = self.bar.as_ref().is_some_and(|(shown, _)| *shown == phase);
+        let fresh = self
+            .last
+            .is_some_and(|last| now.duration_since(last) < REDRAW);
+        if same && fresh {
+            return None;
+        }
+        self.last = Some(now);
+        if !same {
+            self.bar = None;
+            self.bar = Some((phase, bar(length, true)));
+        }
+        self.bar.as_ref().map(|(_, bar)| bar)
+    }
+}
+
+/// While this lives, events are drawn.
+pub struct Showing<'a> {
+    bar: &'a TrainingBar,
+}
+
+impl Drop for Showing<'_> {
+    fn drop(&mut self) {
+        self.bar.close();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_readable() {
+        assert_eq!(duration(8.4), "8 s");
+        assert_eq!(duration(125.0), "2 min 5 s");
+        assert_eq!(duration(4800.0), "1 h 20 min");
+        assert_eq!(duration(f64::NAN), "0 s");
+    }
+
+    #[test]
+    fn nothing_is_drawn_when_quiet() {
+        let bar = TrainingBar::new(true);
+        let _showing = bar.show();
+        bar.event(&TrainingEvent::Reading { rows: 5 });
+        assert!(bar.lock().bar.is_none());
+    }
+
+    #[test]
+    fn events_after_the_end_draw_nothing() {
+        let bar = TrainingBar {
+            wanted: true,
+            ..TrainingBar::new(true)
+        };
+        drop(bar.show());
+        bar.event(&TrainingEvent::Reading { rows: 5 });
+        assert!(bar.lock().bar.is_none());
+    }
+}

@@ -1,0 +1,199 @@
+//! Decides what is in use and where it stands: ids first, then numbers.
+
+use super::class::Class;
+use super::fit::Shared;
+use super::fitted::{ColumnStats, FittedFeature, FittedKind, FittedSpec, IdPart};
+use super::layout::{IdColumn, Layout};
+use super::merge::Merged;
+use super::record::Slots;
+use super::scale::{Finisher, Moments, NumberPart, VectorPart};
+use super::spec::Role;
+use crate::error::{Error, Result};
+
+/// Which id slots are kept.
+pub(super) struct Ids {
+    /// Slots of the record, in the order of the layout.
+    pub(super) kept: Vec<usize>,
+    pub(super) layout: Layout,
+    /// Per slot of the record: its part of the layout.
+    parts: Vec<Option<IdPart>>,
+}
+
+impl Ids {
+    /// Keeps what differs between rows, and what tells scenarios, users and items apart.
+    ///
+    /// # Errors
+    /// `Resources` when there are more ids than a table can have.
+    pub(super) fn new(shared: &Shared, merged: &[Merged]) -> Result<Self> {
+        let mut ids = Self {
+            kept: Vec::new(),
+            layout: Layout { tasks: shared.spec.tasks.clone(), ..Layout::default() },
+            parts: Vec::with_capacity(merged.len()),
+        };
+        for (slot, (id, merged)) in shared.record.ids.iter().zip(merged).enumerate() {
+            let role = shared.spec.columns[id.column].role;
+            let needed = matches!(role, Role::Scenario | Role::User | Role::Item);
+            if merged.is_constant() && !needed {
+                ids.parts.push(None);
+                continue;
+            }
+            let offset = ids.layout.table_rows;
+            ids.layout.table_rows += merged.cardinality();
+            if ids.layout.table_rows > i32::MAX as u64 {
+                return Err(Error::resources(format!(
+                    "the categories up to column \"{}\" have {} values together, more than {}; set max_vocabulary, min_count or hash_buckets",
+                    id.name,
+                    ids.layout.table_rows,
+                    i32::MAX
+                )));
+            }
+            let at = ids.kept.len();
+            match role {
+                Role::Scenario => ids.layout.scenario = Some(at),
+                Role::User => ids.layout.user = Some(at),
+                Role::Item => ids.layout.item = Some(at),
+                _ => {}
+            }
+            ids.layout.ids.push(IdColumn {
+                name: id.name.clone(),
+                offset: offset as u32,
+                cardinality: merged.cardinality() as u32,
+            });
+            ids.parts.push(Some(IdPart { slot: at, buckets: merged.buckets }));
+            ids.kept.push(slot);
+        }
+        Ok(ids)
+    }
+}
+
+/// Features, their statistics, and how rows are finished.
+pub(super) fn assemble(
+    shared: &Shared,
+    ids: Ids,
+    merged: &[Merged],
+    nulls: Vec<u64>,
+    moments: &[Moments],
+) -> Result<(FittedSpec, Finisher)> {
+    let record = &shared.record;
+    let shift = record.ids.len() - ids.kept.len();
+    let mut columns: Vec<_> = nulls
+        .into_iter()
+        .map(|n| ColumnStats { nulls: Some(n), ..ColumnStats::default() })
+        .collect();
+    let mut numbers = Numbers { layout: ids.layout, finisher: Finisher::default() };
+    let mut features = Vec::new();
+    let mut moments = moments.iter();
+    let mut take = |n: usize| moments.by_ref().take(n).collect::<Vec<_>>();
+    for feature in &record.features {
+        let name = shared.spec.columns[feature.column].name.as_str();
+        let stats = &mut columns[feature.column];
+        let kind = match feature.slots {
+            Slots::Category { id } => {
+                stats.distinct = merged[id].distinct;
+                ids.parts[id].clone().map(FittedKind::Category).ok_or_else(|| merged[id].constant_reason())
+            }
+            Slots::Number { word } => numbers
+                .number(name, "", word - shift, take(1)[0], false)
+                .map(FittedKind::Number),
+            Slots::Time { hour, weekday, word } => {
+                let is_date = shared.spec.columns[feature.column].class != Class::Time;
+                let part = if is_date { " (age)" } else { " (hours)" };
+                let value = numbers.number(name, part, word - shift, take(1)[0], is_date);
+                let hour = ids.parts[hour].clone();
+                let weekday = weekday.and_then(|w| ids.parts[w].clone());
+                match value {
+                    Err(why) if hour.is_none() && weekday.is_none() => Err(why),
+                    value => Ok(FittedKind::Time { hour, weekday, value: value.ok() }),
+                }
+            }
+            Slots::Vector { word, len } => numbers
+                .vector(name, word - shift, &take(len))
+                .map(FittedKind::Vector),
+        };
+        match kind {
+            Ok(kind) => features.push(FittedFeature { column: feature.column, kind }),
+            Err(why) => stats.dropped = Some(why),
+        }
+    }
+    let Numbers { layout, mut finisher } = numbers;
+    if features.is_empty() {
+        return Err(Error::execution(
+            "no feature left to train on: every feature is constant or NULL in all training rows",
+        ));
+    }
+    finisher.ids = layout.ids.len();
+    finisher.dense = layout.dense.len();
+    finisher.labels = record.labels - shift;
+    finisher.tasks = layout.tasks.len();
+    let spec = shared.spec.clone();
+    Ok((FittedSpec { spec, layout, features, columns }, finisher))
+}
+
+/// Numbers on their way into the layout.
+struct Numbers {
+    layout: Layout,
+    finisher: Finisher,
+}
+
+impl Numbers {
+    /// A number, unless it is constant: then the reason.
+    fn number(
+        &mut self,
+        name: &str,
+        part: &str,
+        word: usize,
+        moments: &Moments,
+        backwards: bool,
+    ) -> Result<NumberPart, String> {
+        if moments.is_constant() {
+            return Err(constant_reason(moments).to_string());
+        }
+        let mut scale = moments.scale();
+        if backwards {
+            scale.factor = -scale.factor;
+        }
+        let dense = self.add(format!("{name}{part}"));
+        let flag = moments.has_missing().then(|| self.add(format!("{name} (missing)")));
+        let part = NumberPart { dense, scale, flag };
+        self.finisher.numbers.push((word, part.clone()));
+        Ok(part)
+    }
+
+    /// A vector, unless all of its elements are constant.
+    fn vector(
+        &mut self,
+        name: &str,
+        word: usize,
+        moments: &[&Moments],
+    ) -> Result<VectorPart, String> {
+        if moments.iter().all(|m| m.is_constant()) {
+            let first = moments.first().map_or("constant", |m| constant_reason(m));
+            return Err(first.to_string());
+        }
+        let dense = self.layout.dense.len();
+        for i in 0..moments.len() {
+            self.add(format!("{name}[{i}]"));
+        }
+        let missing = moments.iter().any(|m| m.has_missing());
+        let part = VectorPart {
+            dense,
+            scales: moments.iter().map(|m| m.scale()).collect(),
+            flag: missing.then(|| self.add(format!("{name} (missing)"))),
+        };
+        self.finisher.vectors.push((word, part.clone()));
+        Ok(part)
+    }
+
+    fn add(&mut self, name: String) -> usize {
+        self.layout.dense.push(name);
+        self.layout.dense.len() - 1
+    }
+}
+
+fn constant_reason(moments: &Moments) -> &'static str {
+    if moments.is_empty() {
+        "missing in every training row"
+    } else {
+        "constant: one value in every training row"
+    }
+}

@@ -1,0 +1,216 @@
+//! What the rows of all partitions are like, before any of them is moved.
+
+use super::chunks::BUCKETS;
+use super::fit::{PartitionFitter, Shared};
+use super::label::{self, LabelCount};
+use super::layout::UNKNOWN_ID;
+use super::merge::provisional_ids;
+use super::parallel;
+use super::split::{Rule, SplitMethod, eval_rows, threshold};
+use crate::error::{Error, Result};
+
+/// Decides which rows are held back.
+///
+/// # Errors
+/// `Execution` when the split column has the same value in every row, `Io` when spilled rows can't
+/// be read.
+pub(super) fn rule(shared: &Shared, partitions: &[PartitionFitter], rows: u64) -> Result<Rule> {
+    let method = shared.options.split;
+    if method == SplitMethod::Custom {
+        return Ok(Rule::Flag);
+    }
+    let wanted = eval_rows(method, rows);
+    if wanted == 0 {
+        return Ok(Rule::AllTrain);
+    }
+    if let SplitMethod::Seq { .. } = method {
+        return key_rule(shared, partitions, rows, wanted);
+    }
+    match hash_threshold(shared, partitions, rows, wanted)? {
+        Some(hash) => Ok(Rule::Hash(hash)),
+        // Auto holds back what can be held back; all rows are equal here.
+        None if method == SplitMethod::Auto => Ok(Rule::AllTrain),
+        None => Err(Error::execution(format!(
+            "no rows can be held back at random: all {rows} rows are equal"
+        ))),
+    }
+}
+
+fn key_rule(
+    shared: &Shared,
+    partitions: &[PartitionFitter],
+    rows: u64,
+    wanted: u64,
+) -> Result<Rule> {
+    let low = partitions.iter().map(|p| p.keys.0).min().unwrap_or(0);
+    let high = partitions.iter().map(|p| p.keys.1).max().unwrap_or(0);
+    let record = &shared.record;
+    let key = threshold(wanted, rows, (low.min(high), high), |take| {
+        for partition in partitions {
+            for bucket in 0..BUCKETS {
+                partition.chunks.visit(bucket, |records| {
+                    records
+                        .chunks_exact(record.words)
+                        .for_each(|row| take(record.key_of(row)));
+                    Ok(())
+                })?;
+            }
+        }
+        Ok(())
+    })?;
+    key.map(Rule::Key).ok_or_else(|| {
+        let column = shared.spec.role_column(super::spec::Role::Split);
+        let name = column.map_or("", |c| c.name.as_str());
+        Error::execution(format!(
+            "data_split_col \"{name}\" has the same value in every row, so no rows can be held back by it"
+        ))
+    })
+}
+
+/// As buckets are in the order of hashes, one of them has to be looked at.
+fn hash_threshold(
+    shared: &Shared,
+    partitions: &[PartitionFitter],
+    rows: u64,
+    wanted: u64,
+) -> Result<Option<u64>> {
+    let rows_of = |b: usize| partitions.iter().map(|p| p.chunks.bucket_rows(b)).sum::<u64>();
+    let mut above = 0;
+    let mut bucket = BUCKETS - 1;
+    while bucket > 0 && above + rows_of(bucket) < wanted {
+        above += rows_of(bucket);
+        bucket -= 1;
+    }
+    let record = &shared.record;
+    let low = (bucket as u64) << 56;
+    let high = low | (u64::MAX >> 8);
+    let inside = threshold(wanted - above, rows - above, (low, high), |take| {
+        for partition in partitions {
+            partition.chunks.visit(bucket, |records| {
+                records
+                    .chunks_exact(record.words)
+                    .for_each(|row| take(record.hash_of(row)));
+                Ok(())
+            })?;
+        }
+        Ok(())
+    })?;
+    // Equal rows that fill a bucket and all below it stay in training.
+    Ok(inside.or_else(|| high.checked_add(1).filter(|_| above > 0)))
+}
+
+/// Counts of the rows of one partition.
+pub(super) struct Census {
+    /// Training rows per id slot and provisional id.
+    pub(super) counts: Vec<Vec<u32>>,
+    /// Per task, of training and of held-back rows.
+    pub(super) train: Vec<LabelCount>,
+    pub(super) eval: Vec<LabelCount>,
+    pub(super) train_rows: u64,
+    pub(super) eval_rows: u64,
+}
+
+/// Counts the rows of every partition.
+///
+/// # Errors
+/// `Io` when spilled rows can't be read, `Cancelled`.
+pub(super) fn take(
+    shared: &Shared,
+    partitions: &[PartitionFitter],
+    rule: Rule,
+) -> Result<Vec<Census>> {
+    let all = partitions.iter().collect();
+    parallel::map(all, shared.options.threads, |p| count(shared, p, rule))
+}
+
+fn count(shared: &Shared, partition: &PartitionFitter, rule: Rule) -> Result<Census> {
+    let record = &shared.record;
+    let tasks = shared.spec.tasks.len();
+    let slots = partition.vocabularies.iter();
+    let mut census = Census {
+        counts: slots.map(|v| vec![0; provisional_ids(v, &shared.spec.bounds)]).collect(),
+        train: vec![LabelCount::default(); tasks],
+        eval: vec![LabelCount::default(); tasks],
+        train_rows: 0,
+        eval_rows: 0,
+    };
+    for bucket in 0..BUCKETS {
+        shared.check_stop()?;
+        partition.chunks.visit(bucket, |records| {
+            for row in records.chunks_exact(record.words) {
+                let labels = row[record.labels..record.hash].iter().map(|w| f32::from_bits(*w));
+                if rule.is_eval(record.hash_of(row), record.key_of(row)) {
+                    census.eval_rows += 1;
+                    census.eval.iter_mut().zip(labels).for_each(|(c, l)| c.add(l));
+                    continue;
+                }
+                census.train_rows += 1;
+                census.train.iter_mut().zip(labels).for_each(|(c, l)| c.add(l));
+                for (counts, id) in census.counts.iter_mut().zip(row) {
+                    if let Some(count) = counts.get_mut(*id as usize) {
+                        *count = count.saturating_add(1);
+                    }
+                }
+            }
+            Ok(())
+        })?;
+    }
+    debug_assert!(census.counts.iter().all(|c| c[UNKNOWN_ID as usize] == 0));
+    Ok(census)
+}
+
+/// Counts of all partitions together.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Totals {
+    pub(super) train: Vec<LabelCount>,
+    pub(super) eval: Vec<LabelCount>,
+    pub(super) train_rows: u64,
+    pub(super) eval_rows: u64,
+}
+
+impl Totals {
+    pub(super) fn of(censuses: &[Census], tasks: usize) -> Self {
+        let mut totals = Self {
+            train: vec![LabelCount::default(); tasks],
+            eval: vec![LabelCount::default(); tasks],
+            ..Self::default()
+        };
+        for census in censuses {
+            totals.train_rows += census.train_rows;
+            totals.eval_rows += census.eval_rows;
+            let pairs = totals.train.iter_mut().zip(&census.train);
+            pairs.for_each(|(all, c)| all.merge(c));
+            let pairs = totals.eval.iter_mut().zip(&census.eval);
+            pairs.for_each(|(all, c)| all.merge(c));
+        }
+        totals
+    }
+
+    /// Checks that there is something to learn, and something to evaluate on when asked for.
+    ///
+    /// # Errors
+    /// `Execution` naming the label, or the side of the split that has no rows.
+    pub(super) fn check(&self, shared: &Shared, rule: Rule) -> Result<()> {
+        for ((task, train), eval) in shared.spec.tasks.iter().zip(&self.train).zip(&self.eval) {
+            let mut all = *train;
+            all.merge(eval);
+            label::check(&task.name, &all, "")?;
+        }
+        if rule != Rule::AllTrain {
+            for (rows, part, purpose) in [
+                (self.train_rows, "training", "train on"),
+                (self.eval_rows, "evaluation", "evaluate on"),
+            ] {
+                if rows == 0 {
+                    return Err(Error::execution(format!(
+                        "the split leaves no rows to {purpose}: the {part} part is empty"
+                    )));
+                }
+            }
+        }
+        for (task, train) in shared.spec.tasks.iter().zip(&self.train) {
+            label::check(&task.name, train, " in the training part")?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,245 @@
+//! The fitted encoder: the same reading of values as in training, ids looked up instead of made.
+
+use std::sync::Arc;
+
+use arrow::array::ArrayRef;
+
+use super::assign::{Fixed, NoHashes};
+use super::budget::Charge;
+use super::category;
+use super::fitted::{FittedKind, FittedSpec, IdPart};
+use super::layout::{EncodedBatch, Layout};
+use super::scale::{NumberPart, VectorPart};
+use super::scratch::{Scratch, column, for_each_tile};
+use super::vocabulary::Vocabulary;
+use super::{label, number, time, vector};
+use crate::error::{Error, Result};
+
+/// Rows that are encoded at once.
+const BLOCK_ROWS: usize = 8192;
+
+/// Turns feature columns into model inputs. Cloning shares the vocabularies.
+#[derive(Clone)]
+pub struct Encoder {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    fitted: FittedSpec,
+    /// One per id column of the layout.
+    vocabularies: Vec<Vocabulary>,
+    _charge: Option<Charge>,
+}
+
+/// What was met while encoding.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct EncodeStats {
+    /// Category values that training has not seen, or too seldom.
+    pub unseen: u64,
+}
+
+impl Encoder {
+    pub(super) fn new(
+        fitted: FittedSpec,
+        vocabularies: Vec<Vocabulary>,
+        charge: Option<Charge>,
+    ) -> Self {
+        Self {
+            inner: Arc::new(Inner { fitted, vocabularies, _charge: charge }),
+        }
+    }
+
+    /// Everything but the vocabularies.
+    pub fn fitted(&self) -> &FittedSpec {
+        &self.inner.fitted
+    }
+
+    /// Shape of what [`encode`](Self::encode) gives.
+    pub fn layout(&self) -> &Layout {
+        &self.inner.fitted.layout
+    }
+
+    /// Memory that the vocabularies hold.
+    pub fn memory_bytes(&self) -> usize {
+        self.inner.vocabularies.iter().map(Vocabulary::bytes).sum()
+    }
+
+    pub(super) fn vocabularies(&self) -> &[Vocabulary] {
+        &self.inner.vocabularies
+    }
+
+    /// Encodes `rows` rows of the columns of [`FittedSpec::inputs`], in that order. Labels are
+    /// left empty.
+    ///
+    /// # Errors
+    /// `Plan` for a column of a type that was not trained, `Internal` for a wrong number of
+    /// columns or rows.
+    pub fn encode(
+        &self,
+        inputs: &[ArrayRef],
+        rows: usize,
+        out: &mut EncodedBatch,
+    ) -> Result<EncodeStats> {
+        let features = &self.inner.fitted.features;
+        if inputs.len() != features.len() || inputs.iter().any(|a| a.len() != rows) {
+            return Err(Error::internal(format!(
+                "expected {} columns of {rows} rows, got {} of {:?}",
+                features.len(),
+                inputs.len(),
+                inputs.iter().map(|a| a.len()).collect::<Vec<_>>()
+            )));
+        }
+        out.rows = rows;
+        out.ids.clear();
+        out.dense.clear();
+        out.labels.clear();
+        let mut stats = EncodeStats::default();
+        if rows <= BLOCK_ROWS {
+            self.encode_block(inputs, rows, out, &mut stats)?;
+            return Ok(stats);
+        }
+        for from in (0..rows).step_by(BLOCK_ROWS) {
+            let count = BLOCK_ROWS.min(rows - from);
+            let slices: Vec<_> = inputs.iter().map(|a| a.slice(from, count)).collect();
+            self.encode_block(&slices, count, out, &mut stats)?;
+        }
+        Ok(stats)
+    }
+
+    /// Fills `out.labels` from label columns in task order.
+    ///
+    /// # Errors
+    /// `Plan` for a type that can't be a label, `Execution` for an integer other than 0 and 1,
+    /// `Internal` for a wrong number of columns or rows.
+    pub fn encode_labels(&self, labels: &[ArrayRef], out: &mut EncodedBatch) -> Result<()> {
+        let tasks = &self.layout().tasks;
+        if labels.len() != tasks.len() || labels.iter().any(|a| a.len() != out.rows) {
+            return Err(Error::internal(format!(
+                "expected {} labels of {} rows, got {}",
+                tasks.len(),
+                out.rows,
+                labels.len()
+            )));
+        }
+        let EncodedBatch { labels: values, scratch, .. } = out;
+        values.clear();
+        values.resize(out.rows * tasks.len(), f32::NAN);
+        for (at, (task, array)) in tasks.iter().zip(labels).enumerate() {
+            label::read(&task.name, array, &mut scratch.numbers)?;
+            let places = values.iter_mut().skip(at).step_by(tasks.len());
+            for (place, value) in places.zip(&scratch.numbers) {
+                *place = *value as f32;
+            }
+        }
+        Ok(())
+    }
+
+    fn encode_block(
+        &self,
+        inputs: &[ArrayRef],
+        rows: usize,
+        out: &mut EncodedBatch,
+        stats: &mut EncodeStats,
+    ) -> Result<()> {
+        let layout = self.layout();
+        let (ids, width) = (layout.ids.len(), layout.ids.len() + layout.dense.len());
+        out.scratch.resize(width, rows);
+        for (feature, array) in self.inner.fitted.features.iter().zip(inputs) {
+            stats.unseen += self.encode_feature(&feature.kind, array, rows, &mut out.scratch)?;
+        }
+        let Scratch { words, stride, .. } = &out.scratch;
+        for_each_tile(words, *stride, 0..ids, rows, |_, tile| {
+            out.ids.extend(tile.iter().map(|w| *w as i32));
+        });
+        for_each_tile(words, *stride, ids..width, rows, |_, tile| {
+            out.dense.extend(tile.iter().map(|w| f32::from_bits(*w)));
+        });
+        Ok(())
+    }
+
+    /// Encodes one feature; returns how many values were unseen.
+    fn encode_feature(
+        &self,
+        kind: &FittedKind,
+        array: &ArrayRef,
+        rows: usize,
+        scratch: &mut Scratch,
+    ) -> Result<u64> {
+        let Scratch { words, stride, numbers, times, .. } = scratch;
+        let stride = *stride;
+        let mut unseen = 0;
+        match kind {
+            FittedKind::Category(part) => {
+                let mut fixed = self.fixed(part);
+                let ids = column(words, stride, part.slot, rows);
+                category::read(array, &mut fixed, &mut NoHashes, ids)?;
+                unseen += fixed.unseen;
+            }
+            FittedKind::Number(part) => {
+                number::read(array, numbers)?;
+                self.put_number(part, numbers, words, stride);
+            }
+            FittedKind::Time { hour, weekday, value } => {
+                times.read(array)?;
+                for (part, values) in [(hour, &times.hour), (weekday, &times.weekday)] {
+                    if let Some(part) = part {
+                        let mut fixed = self.fixed(part);
+                        let ids = column(words, stride, part.slot, rows);
+                        time::assign_parts(values, &mut fixed, &mut NoHashes, ids);
+                        unseen += fixed.unseen;
+                    }
+                }
+                if let Some(part) = value {
+                    self.put_number(part, &times.value, words, stride);
+                }
+            }
+            FittedKind::Vector(part) => {
+                vector::read(array, part.scales.len(), numbers)?;
+                self.put_vector(part, numbers, words, stride);
+            }
+        }
+        Ok(unseen)
+    }
+
+    fn fixed(&self, part: &IdPart) -> Fixed<'_> {
+        Fixed {
+            vocabulary: &self.inner.vocabularies[part.slot],
+            buckets: part.buckets,
+            offset: self.layout().ids[part.slot].offset,
+            unseen: 0,
+        }
+    }
+
+    fn put_number(&self, part: &NumberPart, values: &[f64], words: &mut [u32], stride: usize) {
+        let first = self.layout().ids.len();
+        let out = column(words, stride, first + part.dense, values.len());
+        for (out, value) in out.iter_mut().zip(values) {
+            *out = part.scale.apply(*value).to_bits();
+        }
+        if let Some(flag) = part.flag {
+            let out = column(words, stride, first + flag, values.len());
+            for (out, value) in out.iter_mut().zip(values) {
+                *out = f32::from(u8::from(value.is_nan())).to_bits();
+            }
+        }
+    }
+
+    fn put_vector(&self, part: &VectorPart, elements: &[f64], words: &mut [u32], stride: usize) {
+        let first = self.layout().ids.len();
+        let len = part.scales.len();
+        let rows = elements.len() / len.max(1);
+        for (i, scale) in part.scales.iter().enumerate() {
+            let out = column(words, stride, first + part.dense + i, rows);
+            for (out, value) in out.iter_mut().zip(elements.iter().skip(i).step_by(len)) {
+                *out = scale.apply(vector::narrow(*value).into()).to_bits();
+            }
+        }
+        if let Some(flag) = part.flag {
+            let out = column(words, stride, first + flag, rows);
+            for (out, elements) in out.iter_mut().zip(elements.chunks_exact(len)) {
+                let missing = elements.iter().any(|v| v.is_nan());
+                *out = f32::from(u8::from(missing)).to_bits();
+            }
+        }
+    }
+}

@@ -1,0 +1,277 @@
+//! What fitting found out, apart from the vocabularies: enough to plan a prediction.
+
+use arrow::array::{ArrayRef, RecordBatch};
+use arrow::datatypes::{DataType, Schema};
+use serde::{Deserialize, Serialize};
+
+use super::class::Class;
+use super::layout::Layout;
+use super::scale::{NumberPart, VectorPart};
+use super::spec::{ColumnSpec, EncoderSpec, Kind, find_name, name_list};
+use crate::error::{Error, Result};
+
+/// Roles, encodings and statistics of a fitted encoder.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FittedSpec {
+    /// Roles and encodings of the training query's columns.
+    pub spec: EncoderSpec,
+    /// Shape of the encoded rows.
+    pub layout: Layout,
+    /// The features that are in use, in the order of the training query.
+    pub features: Vec<FittedFeature>,
+    /// What was counted, per column of `spec`.
+    pub columns: Vec<ColumnStats>,
+}
+
+/// A feature in use.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FittedFeature {
+    /// Position of its column in [`EncoderSpec::columns`].
+    pub column: usize,
+    /// How it is encoded.
+    pub kind: FittedKind,
+}
+
+/// How a feature becomes model inputs.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FittedKind {
+    /// One id.
+    Category(IdPart),
+    /// One number.
+    Number(NumberPart),
+    /// Hour, weekday and age; for a time of day hour and hours. Constant parts are left out.
+    Time {
+        /// Id of the hour.
+        hour: Option<IdPart>,
+        /// Id of the weekday.
+        weekday: Option<IdPart>,
+        /// Age, or hours since midnight.
+        value: Option<NumberPart>,
+    },
+    /// Several numbers.
+    Vector(VectorPart),
+}
+
+/// An id column among the model's inputs.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct IdPart {
+    /// Position in [`Layout::ids`].
+    pub slot: usize,
+    /// Ids that hashes are divided among, for a hashed column.
+    pub buckets: Option<u32>,
+}
+
+/// What was counted in a column.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ColumnStats {
+    /// Distinct values in training rows, where they are known.
+    pub distinct: Option<u64>,
+    /// NULLs in all rows, where they were counted.
+    pub nulls: Option<u64>,
+    /// Why a feature is not in use.
+    pub dropped: Option<String>,
+}
+
+/// A row of FEATURE_INFO.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FeatureInfo {
+    /// The column's name.
+    pub column: String,
+    /// Its type in the training query.
+    pub data_type: String,
+    /// What it is for.
+    pub role: String,
+    /// How it is encoded.
+    pub encoding: String,
+    /// Distinct values in training rows, where they are known.
+    pub distinct: Option<u64>,
+    /// NULLs in all rows, where they were counted.
+    pub nulls: Option<u64>,
+    /// Why so.
+    pub reason: String,
+}
+
+/// Where a query has the columns that a model needs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Binding {
+    positions: Vec<usize>,
+}
+
+impl Binding {
+    /// Positions in the query's schema, in the order of [`FittedSpec::inputs`].
+    pub fn positions(&self) -> &[usize] {
+        &self.positions
+    }
+
+    /// The columns of a batch that the encoder takes.
+    pub fn arrays(&self, batch: &RecordBatch) -> Vec<ArrayRef> {
+        let columns = self.positions.iter().map(|at| batch.column(*at));
+        columns.cloned().collect()
+    }
+}
+
+impl FittedSpec {
+    /// For the manifest of a model.
+    ///
+    /// # Errors
+    /// `Internal` when it can't be written as JSON.
+    pub fn to_json(&self) -> Result<serde_json::Value> {
+        serde_json::to_value(self).map_err(|e| Error::internal(format!("encoder: {e}")))
+    }
+
+    /// Back from the manifest.
+    ///
+    /// # Errors
+    /// `Execution` when something is missing or wrong.
+    pub fn from_json(value: &serde_json::Value) -> Result<Self> {
+        let fitted: Self = serde_json::from_value(value.clone())
+            .map_err(|e| Error::execution(format!("damaged encoder description: {e}")))?;
+        fitted.validate()?;
+        Ok(fitted)
+    }
+
+    /// The columns that a prediction needs, in the order in which the encoder takes them.
+    pub fn inputs(&self) -> Vec<&ColumnSpec> {
+        let columns = self.features.iter().map(|f| &self.spec.columns[f.column]);
+        columns.collect()
+    }
+
+    /// Shape of the encoded rows.
+    pub fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    /// Names of the labels, in task order.
+    pub fn labels(&self) -> impl Iterator<Item = &str> {
+        self.spec.labels()
+    }
+
+    /// Finds the columns that a prediction needs in a query's schema, by name and in any order.
+    ///
+    /// # Errors
+    /// `Plan` naming a column that is missing, or of another kind than in training.
+    pub fn bind(&self, schema: &Schema) -> Result<Binding> {
+        let mut positions = Vec::with_capacity(self.features.len());
+        for column in self.inputs() {
+            let names = schema.fields().iter().map(|f| f.name().as_str());
+            let at = find_name(names, &column.name).ok_or_else(|| {
+                Error::plan(format!(
+                    "model needs column \"{}\", which the query lacks; the model needs: {}; the query has: {}",
+                    column.name,
+                    self.input_list(),
+                    name_list(schema)
+                ))
+            })?;
+            check_type(column, schema.field(at).data_type())?;
+            positions.push(at);
+        }
+        Ok(Binding { positions })
+    }
+
+    /// As [`bind`](Self::bind), for columns that already stand in the order of
+    /// [`inputs`](Self::inputs).
+    ///
+    /// # Errors
+    /// `Plan` for a wrong number of columns, or one of another kind than in training.
+    pub fn bind_types(&self, types: &[DataType]) -> Result<()> {
+        if types.len() != self.features.len() {
+            return Err(Error::plan(format!(
+                "model needs {} columns, got {}; the model needs: {}",
+                self.features.len(),
+                types.len(),
+                self.input_list()
+            )));
+        }
+        let mut pairs = self.inputs().into_iter().zip(types);
+        pairs.try_for_each(|(column, data_type)| check_type(column, data_type))
+    }
+
+    fn input_list(&self) -> String {
+        let names: Vec<_> = self.inputs().iter().map(|c| c.name.as_str()).collect();
+        names.join(", ")
+    }
+
+    /// What became of every column, and why.
+    pub fn feature_info(&self) -> Vec<FeatureInfo> {
+        let columns = self.spec.columns.iter().zip(&self.columns);
+        let info = columns.enumerate().map(|(at, (column, stats))| {
+            let feature = self.features.iter().find(|f| f.column == at);
+            FeatureInfo {
+                column: column.name.clone(),
+                data_type: column.data_type.clone(),
+                role: column.role.to_string(),
+                encoding: match feature.map(|f| &f.kind) {
+                    Some(FittedKind::Category(part)) if part.buckets.is_some() => "hash".into(),
+                    None if column.is_input() => "none".into(),
+                    _ => column.kind.to_string(),
+                },
+                distinct: stats.distinct,
+                nulls: stats.nulls,
+                reason: match &stats.dropped {
+                    Some(why) => format!("{}; left out: {why}", column.reason),
+                    None => column.reason.clone(),
+                },
+            }
+        });
+        info.collect()
+    }
+
+    /// Checks that positions point to something, as a damaged manifest must not cause a panic.
+    fn validate(&self) -> Result<()> {
+        let (ids, dense) = (self.layout.ids.len(), self.layout.dense.len());
+        let id = |part: &IdPart| part.slot < ids;
+        let number = |p: &NumberPart| p.dense < dense && p.flag.is_none_or(|f| f < dense);
+        let fits = self.features.iter().all(|f| {
+            f.column < self.spec.columns.len()
+                && match &f.kind {
+                    FittedKind::Category(part) => id(part),
+                    FittedKind::Number(part) => number(part),
+                    FittedKind::Time { hour, weekday, value } => {
+                        [hour, weekday].into_iter().flatten().all(id)
+                            && value.as_ref().is_none_or(number)
+                    }
+                    FittedKind::Vector(part) => {
+                        part.dense + part.scales.len() <= dense
+                            && part.flag.is_none_or(|f| f < dense)
+                    }
+                }
+        });
+        let mut next = 0;
+        let dense_ids = self.layout.ids.iter().all(|c| {
+            let follows = u64::from(c.offset) == next && c.cardinality >= super::FIRST_ID;
+            next += u64::from(c.cardinality);
+            follows
+        });
+        let roles = [self.layout.scenario, self.layout.user, self.layout.item];
+        let counted = self.columns.len() == self.spec.columns.len();
+        let tasks = self.layout.tasks.len() == self.spec.label_columns.len();
+        if fits
+            && dense_ids
+            && next == self.layout.table_rows
+            && next <= i32::MAX as u64
+            && roles.into_iter().flatten().all(|at| at < ids)
+            && counted
+            && tasks
+        {
+            return Ok(());
+        }
+        Err(Error::execution("damaged encoder description: positions do not fit together"))
+    }
+}
+
+fn check_type(column: &ColumnSpec, data_type: &DataType) -> Result<()> {
+    let given = Class::of(data_type);
+    // An all-NULL training column says nothing of what its values would be.
+    let accepted = match column.kind {
+        Kind::Category if column.class == Class::Null => given.is_scalar(),
+        _ => column.class.accepts(given),
+    };
+    if accepted {
+        return Ok(());
+    }
+    Err(Error::plan(format!(
+        "column \"{}\" is of type {data_type}, but the model was trained on {} ({})",
+        column.name, column.class, column.data_type
+    )))
+}

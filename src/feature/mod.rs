@@ -1,0 +1,66 @@
+//! Arrow columns become ids and floats.
+//!
+//! [`infer`] decides what every column of a query is for. A [`Fitter`] takes in the rows in one
+//! pass, each partition through a [`PartitionFitter`] of its own, and gives a [`Fitted`]: the
+//! [`Encoder`] that is saved with the model, and the encoded rows, divided into a part to train on
+//! and a part that is held back. Prediction goes through the same encoder: [`FittedSpec::bind`]
+//! finds the columns, [`Encoder::encode`] turns them into an [`EncodedBatch`].
+//!
+//! A value is what it says, not the type that carries it: a model trained on `Int32` reads `Int64`,
+//! `Utf8` stands in for `Utf8View`, 2.0 is the category 2. Ids, statistics and the order of rows
+//! depend on the rows alone, so that the same rows in another order, over more partitions or in
+//! less memory give the same model.
+//!
+//! Letters of shapes: B rows, C id columns, N numbers, T tasks.
+
+mod assemble;
+mod assign;
+mod budget;
+mod category;
+mod census;
+mod chunks;
+mod class;
+mod encoder;
+mod finish;
+mod fit;
+mod fitted;
+mod hash;
+mod infer;
+mod label;
+mod layout;
+mod merge;
+mod number;
+mod parallel;
+mod persist;
+mod record;
+mod rows;
+mod scale;
+mod scratch;
+mod spec;
+mod split;
+mod stage;
+#[cfg(test)]
+mod tests;
+mod time;
+mod vector;
+mod vocabulary;
+
+pub use budget::{Budget, Unlimited};
+pub use class::Class;
+pub use encoder::{EncodeStats, Encoder};
+pub use finish::Fitted;
+pub use fit::{DEFAULT_SEED, FitOptions, Fitter, PartitionFitter, Reserve};
+pub use fitted::{
+    Binding, ColumnStats, FeatureInfo, FittedFeature, FittedKind, FittedSpec, IdPart,
+};
+pub use infer::infer;
+pub use label::read_label;
+pub use layout::{
+    EncodedBatch, FIRST_ID, IdColumn, Layout, NULL_ID, Task, TaskKind, UNKNOWN_ID,
+};
+pub use rows::{BatchIter, Order, RowSet};
+pub use scale::{NumberPart, Scale, VectorPart};
+pub use spec::{
+    Bounds, ColumnOptions, ColumnSpec, EncoderSpec, Kind, Role, check_label_type, find_name,
+};
+pub use split::SplitMethod;

@@ -1,0 +1,304 @@
+//! Encoded rows, in memory or on disk, and the batches they are read in.
+
+use std::fs::File;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
+
+use super::budget::Charge;
+use super::chunks::read_words;
+use super::label::LabelCount;
+use super::layout::EncodedBatch;
+use super::scale::Finisher;
+use crate::error::Result;
+
+/// Words of consecutive rows that stay together when rows are shuffled.
+const SEGMENT_WORDS: usize = 512 << 10;
+
+/// Segments whose rows are shuffled among each other, and read from disk at once.
+const WINDOW_SEGMENTS: usize = 8;
+
+/// Encoded rows of one side of the split. Cloning shares them.
+#[derive(Clone)]
+pub struct RowSet {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    store: Store,
+    rows: u64,
+    /// Counts per task.
+    labels: Vec<LabelCount>,
+    finisher: Finisher,
+    _charge: Charge,
+}
+
+/// Where rows stand, in the order of their hashes.
+pub(super) enum Store {
+    /// Finished rows, a part per bucket.
+    Memory(Vec<Vec<u32>>),
+    /// Rows whose numbers are still to be standardised.
+    Disk { file: File, dir: PathBuf },
+}
+
+/// In which order rows are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// As they are stored.
+    Stored,
+    /// Another order in each epoch, the same for the same seed.
+    Shuffled {
+        /// Decides the order.
+        seed: u64,
+        /// Decides it too.
+        epoch: u64,
+    },
+}
+
+impl RowSet {
+    pub(super) fn new(
+        store: Store,
+        rows: u64,
+        labels: Vec<LabelCount>,
+        finisher: Finisher,
+        charge: Charge,
+    ) -> Self {
+        Self {
+            inner: Arc::new(Inner { store, rows, labels, finisher, _charge: charge }),
+        }
+    }
+
+    /// How many rows.
+    pub fn rows(&self) -> u64 {
+        self.inner.rows
+    }
+
+    /// Rows whose label is 1.
+    pub fn positives(&self, task: usize) -> u64 {
+        self.inner.labels.get(task).map_or(0, |c| c.positives)
+    }
+
+    /// Rows whose label is not NULL.
+    pub fn labelled(&self, task: usize) -> u64 {
+        self.inner.labels.get(task).map_or(0, |c| c.labelled)
+    }
+
+    /// Whether rows are read from memory.
+    pub fn in_memory(&self) -> bool {
+        matches!(self.inner.store, Store::Memory(_))
+    }
+
+    /// All rows in batches of `batch_size`, the last one with what is left.
+    pub fn batches(&self, batch_size: usize, order: Order) -> BatchIter {
+        let words = self.inner.finisher.words().max(1);
+        let segment_rows = (SEGMENT_WORDS / words).max(1) as u64;
+        let count = self.inner.rows.div_ceil(segment_rows);
+        let mut segments: Vec<u64> = (0..count).collect();
+        let random = match order {
+            Order::Stored => None,
+            Order::Shuffled { seed, epoch } => {
+                let mut random = generator(seed, epoch);
+                shuffle(&mut segments, &mut random);
+                Some(random)
+            }
+        };
+        let mut starts = vec![0];
+        if let Store::Memory(parts) = &self.inner.store {
+            starts.extend(parts.iter().scan(0, |sum, part| {
+                *sum += (part.len() / words) as u64;
+                Some(*sum)
+            }));
+        }
+        BatchIter {
+            inner: Arc::clone(&self.inner),
+            batch_size: batch_size.max(1),
+            segment_rows,
+            segments: segments.into_iter(),
+            random,
+            starts,
+            places: Vec::new(),
+            next: 0,
+            window: Vec::new(),
+        }
+    }
+}
+
+/// Reads rows batch by batch. It owns what it reads, so it can move to another thread.
+pub struct BatchIter {
+    inner: Arc<Inner>,
+    batch_size: usize,
+    segment_rows: u64,
+    /// Segments still to be read.
+    segments: std::vec::IntoIter<u64>,
+    /// Shuffles rows, unless they are read as stored.
+    random: Option<ChaCha8Rng>,
+    /// First row of each part in memory.
+    starts: Vec<u64>,
+    /// Where the rows of the window stand: part, and row in it.
+    places: Vec<(u32, u32)>,
+    /// The next of `places`.
+    next: usize,
+    /// Rows of the window, when they come from disk.
+    window: Vec<u32>,
+}
+
+impl BatchIter {
+    /// Fills `batch` with the next rows; `false` when none are left.
+    ///
+    /// # Errors
+    /// `Io` when spilled rows can't be read back.
+    pub fn next_into(&mut self, batch: &mut EncodedBatch) -> Result<bool> {
+        batch.rows = 0;
+        batch.ids.clear();
+        batch.dense.clear();
+        batch.labels.clear();
+        while batch.rows < self.batch_size {
+            if self.next == self.places.len() && !self.load_window()? {
+                break;
+            }
+            let count = (self.batch_size - batch.rows).min(self.places.len() - self.next);
+            self.copy(count, batch);
+            self.next += count;
+            batch.rows += count;
+        }
+        Ok(batch.rows > 0)
+    }
+
+    /// Appends the next `count` rows of the window.
+    fn copy(&self, count: usize, batch: &mut EncodedBatch) {
+        let finisher = &self.inner.finisher;
+        let (words, ids) = (finisher.words(), finisher.ids);
+        let dense = ids + finisher.dense;
+        for &(part, row) in &self.places[self.next..self.next + count] {
+            let part = match &self.inner.store {
+                Store::Memory(parts) => &parts[part as usize],
+                Store::Disk { .. } => &self.window,
+            };
+            let row = &part[row as usize * words..(row as usize + 1) * words];
+            batch.ids.extend(row[..ids].iter().map(|w| *w as i32));
+            batch.dense.extend(row[ids..dense].iter().map(|w| f32::from_bits(*w)));
+            batch.labels.extend(row[dense..].iter().map(|w| f32::from_bits(*w)));
+        }
+    }
+
+    /// Goes on to the next few segments; `false` when there are none.
+    fn load_window(&mut self) -> Result<bool> {
+        self.places.clear();
+        self.window.clear();
+        self.next = 0;
+        for _ in 0..WINDOW_SEGMENTS {
+            let Some(segment) = self.segments.next() else {
+                break;
+            };
+            let from = segment * self.segment_rows;
+            self.load_segment(from, (from + self.segment_rows).min(self.inner.rows))?;
+        }
+        if let Some(random) = &mut self.random {
+            shuffle(&mut self.places, random);
+        }
+        Ok(!self.places.is_empty())
+    }
+
+    fn load_segment(&mut self, mut from: u64, to: u64) -> Result<()> {
+        match &self.inner.store {
+            Store::Memory(_) => {
+                let mut part = self.starts.partition_point(|start| *start <= from) - 1;
+                while from < to {
+                    let (start, end) = (self.starts[part], self.starts[part + 1].min(to));
+                    let rows = (from - start) as u32..(end.max(from) - start) as u32;
+                    self.places.extend(rows.map(|row| (part as u32, row)));
+                    from = end.max(from);
+                    part += 1;
+                }
+            }
+            Store::Disk { file, dir } => {
+                let finisher = &self.inner.finisher;
+                let staged = finisher.staged_words() * 4;
+                let rows = (to - from) as usize;
+                let buffer = read_words(file, from * staged as u64, rows * staged, dir)?;
+                let at = self.window.len();
+                let first = (at / finisher.words().max(1)) as u32;
+                self.window.extend_from_slice(buffer.typed_data());
+                let words = finisher.in_place(&mut self.window[at..]);
+                self.window.truncate(at + words);
+                self.places.extend((0..rows as u32).map(|row| (0, first + row)));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Random numbers that depend on seed and epoch alone.
+fn generator(seed: u64, epoch: u64) -> ChaCha8Rng {
+    let mut key = [0; 32];
+    key[..8].copy_from_slice(&seed.to_le_bytes());
+    key[8..16].copy_from_slice(&epoch.to_le_bytes());
+    ChaCha8Rng::from_seed(key)
+}
+
+/// Fisher and Yates' shuffle; spelled out, so that the order never changes with a package.
+fn shuffle<T>(items: &mut [T], random: &mut ChaCha8Rng) {
+    for last in (1..items.len()).rev() {
+        let at = (u128::from(random.next_u64()) * (last as u128 + 1)) >> 64;
+        items.swap(last, at as usize);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::budget::Unlimited;
+    use super::*;
+
+    /// Rows 0.. of one id each, in parts of different sizes.
+    fn rows(parts: &[u32]) -> RowSet {
+        let mut next = 0;
+        let parts: Vec<Vec<u32>> = parts
+            .iter()
+            .map(|n| {
+                next += n;
+                (next - n..next).collect()
+            })
+            .collect();
+        let finisher = Finisher { ids: 1, labels: 1, ..Finisher::default() };
+        let charge = Charge::new(Arc::new(Unlimited));
+        RowSet::new(Store::Memory(parts), next.into(), Vec::new(), finisher, charge)
+    }
+
+    fn read(rows: &RowSet, batch_size: usize, order: Order) -> (Vec<i32>, Vec<usize>) {
+        let mut batches = rows.batches(batch_size, order);
+        let (mut ids, mut sizes, mut batch) = (Vec::new(), Vec::new(), EncodedBatch::default());
+        while batches.next_into(&mut batch).unwrap() {
+            ids.extend_from_slice(&batch.ids);
+            sizes.push(batch.rows);
+        }
+        (ids, sizes)
+    }
+
+    #[test]
+    fn every_row_once_and_the_last_batch_smaller() {
+        let set = rows(&[3, 0, 4, 1, 0]);
+        let (ids, sizes) = read(&set, 3, Order::Stored);
+        assert_eq!(ids, (0..8).collect::<Vec<_>>());
+        assert_eq!(sizes, [3, 3, 2]);
+        assert_eq!(read(&rows(&[]), 3, Order::Stored).1, [0usize; 0]);
+    }
+
+    #[test]
+    fn a_shuffle_depends_on_seed_and_epoch_alone() {
+        // More than one window, so that segments and rows are both shuffled.
+        let n = (SEGMENT_WORDS * WINDOW_SEGMENTS + 100_000) as u32;
+        let (one, other) = (rows(&[n]), rows(&[10, n - 20, 10]));
+        let order = |seed, epoch| Order::Shuffled { seed, epoch };
+        let (ids, sizes) = read(&one, 1 << 20, order(7, 0));
+        assert_eq!(ids, read(&other, 1 << 20, order(7, 0)).0);
+        assert_ne!(ids, read(&one, 1 << 20, order(7, 1)).0);
+        assert_ne!(ids, read(&one, 1 << 20, order(8, 0)).0);
+        assert_eq!(sizes[..4], [1 << 20; 4]);
+        let mut sorted = ids.clone();
+        sorted.sort_unstable();
+        assert_eq!(sorted, (0..n as i32).collect::<Vec<_>>());
+        assert_ne!(ids, sorted);
+    }
+}

@@ -1,0 +1,244 @@
+//! Weights by name.
+//!
+//! An architecture asks for its weights by path and shape. Fresh parameters answer with new
+//! initialised tensors; loaded ones with those of a file, and with an error where name or shape
+//! differ. So the same `build` function makes a new network, loads a stored one, and makes replicas
+//! that share memory.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::ops::Div;
+
+use tch::{Device, Kind, Tensor};
+
+use crate::error::{Error, Result};
+
+/// How a new weight begins.
+#[derive(Clone, Copy, Debug)]
+pub enum Init {
+    /// Zeros.
+    Zeros,
+    /// One value everywhere.
+    Constant(f64),
+    /// Normal with standard deviation `sqrt(2 / fan_in)`, for weights in front of a ReLU.
+    /// K. He et al., "Delving Deep into Rectifiers", ICCV 2015.
+    He { fan_in: i64 },
+    /// Normal with standard deviation `sqrt(1 / fan_in)`, for weights in front of a linear output.
+    /// Y. LeCun et al., "Efficient BackProp", 1998.
+    Lecun { fan_in: i64 },
+    /// Normal with the given standard deviation.
+    Normal { std: f64 },
+}
+
+/// All weights of one network, by path.
+pub struct Params {
+    tensors: RefCell<BTreeMap<String, Tensor>>,
+    source: Source,
+    device: Device,
+}
+
+enum Source {
+    /// Weights have a shape and no values.
+    Shapes,
+    /// Weights are made on demand from this seed and their own path.
+    Fresh { seed: u64 },
+    /// Every weight must exist.
+    Loaded,
+}
+
+impl Params {
+    /// Parameters that are made on demand. The same seed and path give the same values, whatever
+    /// else is asked for and in which order.
+    pub fn fresh(seed: u64, device: Device) -> Self {
+        Self {
+            tensors: RefCell::default(),
+            source: Source::Fresh { seed },
+            device,
+        }
+    }
+
+    /// Parameters that only keep their shapes, to learn what a network consists of.
+    pub fn shapes() -> Self {
+        Self {
+            tensors: RefCell::default(),
+            source: Source::Shapes,
+            device: Device::Cpu,
+        }
+    }
+
+    /// Parameters that exist already, moved to `device`.
+    ///
+    /// # Errors
+    /// `Torch` when the device has no memory left.
+    pub fn loaded(tensors: Vec<(String, Tensor)>, device: Device) -> Result<Self> {
+        let tensors = tensors
+            .into_iter()
+            .map(|(name, tensor)| Ok((name, tensor.f_to_device(device)?)))
+            .collect::<Result<_>>()?;
+        Ok(Self {
+            tensors: RefCell::new(tensors),
+            source: Source::Loaded,
+            device,
+        })
+    }
+
+    /// The same weights once more, sharing their memory.
+    pub fn share(&self) -> Self {
+        Self {
+            tensors: RefCell::new(self.tensors().into_iter().collect()),
+            source: Source::Loaded,
+            device: self.device,
+        }
+    }
+
+    /// Where all paths begin.
+    pub fn root(&self) -> Path<'_> {
+        Path {
+            params: self,
+            prefix: String::new(),
+        }
+    }
+
+    /// Every weight with its path, in the order of the paths, sharing memory.
+    pub fn tensors(&self) -> Vec<(String, Tensor)> {
+        self.tensors
+            .borrow()
+            .iter()
+            .map(|(name, tensor)| (name.clone(), tensor.shallow_clone()))
+            .collect()
+    }
+
+    /// The device that all weights are on.
+    pub fn device(&self) -> Device {
+        self.device
+    }
+
+    fn get(&self, path: &str, shape: &[i64], init: Init) -> Result<Tensor> {
+        let mut tensors = self.tensors.borrow_mut();
+        match (&self.source, tensors.get(path)) {
+            (Source::Fresh { .. } | Source::Shapes, Some(_)) => Err(Error::internal(format!(
+                "two weights of one network are called {path:?}"
+            ))),
+            (Source::Shapes, None) => {
+                // One element, seen in every place of the shape.
+                let element = Tensor::f_zeros(1, (Kind::Float, Device::Cpu))?;
+                let tensor = element.f_expand(shape, false)?;
+                tensors.insert(path.to_string(), tensor.shallow_clone());
+                Ok(tensor)
+            }
+            (Source::Fresh { seed }, None) => {
+                let tensor = new(path, shape, init, *seed)?.f_to_device(self.device)?;
+                tensors.insert(path.to_string(), tensor.shallow_clone());
+                Ok(tensor)
+            }
+            (Source::Loaded, Some(tensor)) if tensor.size() == shape => Ok(tensor.shallow_clone()),
+            (Source::Loaded, Some(tensor)) => Err(Error::execution(format!(
+                "weight {path:?} has shape {:?} where the model needs {shape:?}",
+                tensor.size()
+            ))),
+            (Source::Loaded, None) => Err(Error::execution(format!("weight {path:?} is missing"))),
+        }
+    }
+}
+
+/// A place in the tree of weights; `path / "name"` goes one step down.
+#[derive(Clone)]
+pub struct Path<'a> {
+    params: &'a Params,
+    prefix: String,
+}
+
+impl Path<'_> {
+    /// The weight `name` at this place.
+    ///
+    /// # Errors
+    /// `Execution` when loaded parameters lack it or have another shape.
+    pub fn weight(&self, name: &str, shape: &[i64], init: Init) -> Result<Tensor> {
+        self.params
+            .get(&format!("{}{name}", self.prefix), shape, init)
+    }
+}
+
+impl<'a> Div<&str> for &Path<'a> {
+    type Output = Path<'a>;
+
+    fn div(self, name: &str) -> Path<'a> {
+        Path {
+            params: self.params,
+            prefix: format!("{}{name}/", self.prefix),
+        }
+    }
+}
+
+impl<'a> Div<usize> for &Path<'a> {
+    type Output = Path<'a>;
+
+    fn div(self, index: usize) -> Path<'a> {
+        self / index.to_string().as_str()
+    }
+}
+
+/// A new weight; its values depend on nothing but the seed, the path and the shape. The generator is
+/// libtorch's global one, which training holds alone.
+fn new(path: &str, shape: &[i64], init: Init, seed: u64) -> Result<Tensor> {
+    let options = (Kind::Float, Device::Cpu);
+    let std = match init {
+        Init::Zeros => return Ok(Tensor::f_zeros(shape, options)?),
+        Init::Constant(value) => return Ok(Tensor::f_full(shape, value, options)?),
+        Init::He { fan_in } => (2. / fan_in.max(1) as f64).sqrt(),
+        Init::Lecun { fan_in } => (1. / fan_in.max(1) as f64).sqrt(),
+        Init::Normal { std } => std,
+    };
+    tch::manual_seed((seed ^ fnv1a(path)) as i64);
+    Ok(Tensor::f_empty(shape, options)?.f_normal_(0., std)?)
+}
+
+/// The FNV-1a hash of `text` (Fowler, Noll, Vo).
+fn fnv1a(text: &str) -> u64 {
+    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refuses_one_name_twice() {
+        let params = Params::fresh(1, Device::Cpu);
+        let at = &params.root() / "tower";
+        at.weight("w", &[2, 2], Init::Zeros).unwrap();
+        assert!(at.weight("w", &[2, 2], Init::Zeros).is_err());
+    }
+
+    #[test]
+    fn values_do_not_depend_on_the_order_of_asking() {
+        let value = |names: &[&str]| {
+            let params = Params::fresh(5, Device::Cpu);
+            for name in names {
+                params
+                    .root()
+                    .weight(name, &[3], Init::Normal { std: 1. })
+                    .unwrap();
+            }
+            let tensors: BTreeMap<_, _> = params.tensors().into_iter().collect();
+            Vec::<f32>::try_from(&tensors["b"]).unwrap()
+        };
+        assert_eq!(value(&["a", "b"]), value(&["b", "a"]));
+    }
+
+    #[test]
+    fn loaded_weights_must_exist_in_the_asked_shape() {
+        let tensor = Tensor::zeros([2, 3], (Kind::Float, Device::Cpu));
+        let params = Params::loaded(vec![("w".into(), tensor)], Device::Cpu).unwrap();
+        assert!(params.root().weight("w", &[2, 3], Init::Zeros).is_ok());
+        let wrong = params
+            .root()
+            .weight("w", &[3, 2], Init::Zeros)
+            .unwrap_err()
+            .to_string();
+        assert!(wrong.contains("[2, 3]") && wrong.contains("[3, 2]"));
+        assert!(params.root().weight("v", &[1], Init::Zeros).is_err());
+    }
+}

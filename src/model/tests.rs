@@ -1,0 +1,159 @@
+//! Generic checks over the whole list, and the arithmetic of single architectures.
+
+use tch::{Device, Kind, Tensor};
+
+use super::*;
+use crate::layer::Params;
+
+fn spec() -> Spec {
+    let task = |name: &str| TaskSpec {
+        name: name.into(),
+        width: 1,
+        prior: 0.,
+    };
+    Spec {
+        id_columns: 3,
+        embedding_dim: 4,
+        numbers: 2,
+        tasks: vec![task("click"), task("buy")],
+        config: Config {
+            hidden_units: vec![16, 8],
+            expert_units: vec![16, 8],
+            tower_units: vec![8],
+            num_experts: 3,
+            dropout: 0.,
+        },
+    }
+}
+
+fn input(rows: i64) -> Input {
+    tch::manual_seed(11);
+    let options = (Kind::Float, Device::Cpu);
+    Input {
+        fields: Tensor::randn([rows, 3, 4], options),
+        numbers: Tensor::randn([rows, 2], options),
+    }
+}
+
+/// All checks in one test: they share libtorch's global generator.
+#[test]
+fn every_architecture_holds_the_contract() {
+    for architecture in ALL {
+        let name = architecture.name;
+        let spec = spec();
+        let params = Params::fresh(7, Device::Cpu);
+        let model = (architecture.build)(&spec, &params.root()).unwrap();
+
+        for rows in [1, 5] {
+            let logits = model.logits(&input(rows), &[0, 1], Mode::Apply);
+            assert_eq!(logits.len(), 2, "{name}");
+            assert!(logits.iter().all(|l| l.size() == [rows, 1]), "{name}");
+        }
+
+        let both = model.logits(&input(5), &[0, 1], Mode::Apply);
+        for task in 0..2 {
+            let alone = model.logits(&input(5), &[task], Mode::Apply);
+            assert_eq!(alone.len(), 1, "{name}");
+            assert!(alone[0].allclose(&both[task], 1e-5, 1e-6, false), "{name}");
+        }
+
+        let again = (architecture.build)(&spec, &Params::fresh(7, Device::Cpu).root()).unwrap();
+        let again = again.logits(&input(5), &[0, 1], Mode::Apply);
+        assert!(again[1].equal(&both[1]), "{name}: same seed, other weights");
+
+        let replica = (architecture.build)(&spec, &params.share().root()).unwrap();
+        let shared = replica.logits(&input(5), &[0, 1], Mode::Apply);
+        assert!(shared[0].equal(&both[0]), "{name}: replica differs");
+
+        learns_a_toy_problem(architecture, &spec);
+    }
+}
+
+/// Every weight gets a gradient, and plain gradient descent lowers the loss of a separable problem.
+fn learns_a_toy_problem(architecture: &Architecture, spec: &Spec) {
+    let name = architecture.name;
+    let params = Params::fresh(7, Device::Cpu);
+    let model = (architecture.build)(spec, &params.root()).unwrap();
+    let leaves: Vec<_> = params
+        .tensors()
+        .into_iter()
+        .map(|(path, t)| (path, t.set_requires_grad(true)))
+        .collect();
+    let x = input(256);
+    let targets = [
+        x.numbers.select(1, 0).gt(0.).to_kind(Kind::Float),
+        x.fields.select(1, 1).select(1, 2).gt(0.).to_kind(Kind::Float),
+    ];
+    let loss = || {
+        let logits = model.logits(&x, &[0, 1], Mode::Train);
+        logits.iter().zip(&targets).fold(Tensor::from(0f32), |sum, (l, y)| {
+            sum + l.squeeze_dim(1).binary_cross_entropy_with_logits::<Tensor>(
+                y,
+                None,
+                None,
+                tch::Reduction::Mean,
+            )
+        })
+    };
+    let first = loss().double_value(&[]);
+    for step in 0..120 {
+        let tensors: Vec<_> = leaves.iter().map(|(_, t)| t).collect();
+        let gradients = Tensor::run_backward(&[loss()], &tensors, false, false);
+        tch::no_grad(|| {
+            for ((path, tensor), gradient) in leaves.iter().zip(&gradients) {
+                if step == 0 {
+                    let size = gradient.abs().sum(Kind::Float).double_value(&[]);
+                    assert!(size > 0., "{name}: no gradient for {path}");
+                }
+                let mut tensor = tensor.shallow_clone();
+                let _ = tensor.g_sub_(&(gradient * 0.2));
+            }
+        });
+    }
+    let last = loss().double_value(&[]);
+    assert!(last < 0.5 * first, "{name}: loss {first} -> {last}");
+}
+
+/// Two experts whose outputs are multiples of the input, so that the mixture has a closed form.
+#[test]
+fn mmoe_mixes_experts_by_its_gates() {
+    let spec = Spec {
+        id_columns: 1,
+        embedding_dim: 2,
+        numbers: 0,
+        tasks: vec![TaskSpec {
+            name: "t".into(),
+            width: 1,
+            prior: 0.,
+        }],
+        config: Config {
+            expert_units: vec![2],
+            tower_units: vec![],
+            num_experts: 2,
+            ..Config::default()
+        },
+    };
+    let tensor = |values: &[f32], shape: &[i64]| Tensor::from_slice(values).view(shape);
+    let weights = vec![
+        // Expert 0 passes x on, expert 1 doubles it.
+        (
+            "expert/0/weight".to_string(),
+            tensor(&[1., 0., 0., 1., 2., 0., 0., 2.], &[2, 2, 2]),
+        ),
+        ("expert/0/bias".into(), tensor(&[0.; 4], &[2, 1, 2])),
+        // Gate logits (x0, -x0): with x0 = 0.5 the shares are sigmoid(1) and sigmoid(-1).
+        ("gate/weight".into(), tensor(&[1., -1., 0., 0.], &[2, 2])),
+        ("gate/bias".into(), tensor(&[0., 0.], &[2])),
+        ("tower/head/t/weight".into(), tensor(&[1., 10.], &[2, 1])),
+        ("tower/head/t/bias".into(), tensor(&[0.25], &[1])),
+    ];
+    let params = Params::loaded(weights, Device::Cpu).unwrap();
+    let model = (find("mmoe").unwrap().build)(&spec, &params.root()).unwrap();
+    let input = Input {
+        fields: tensor(&[0.5, 0.1], &[1, 1, 2]),
+        numbers: Tensor::zeros([1, 0], (Kind::Float, Device::Cpu)),
+    };
+    let got = model.logits(&input, &[0], Mode::Apply)[0].double_value(&[0, 0]);
+    // scale = sigmoid(1) + 2 sigmoid(-1) = 1.268941; (0.5 + 10 * 0.1) * scale + 0.25
+    assert!((got - 2.153_412).abs() < 1e-5, "{got}");
+}

@@ -1,0 +1,393 @@
+//! `ml_train('m', (query), model_type => .., ...)`: what CREATE MODEL becomes. Streams the query
+//! through the encoder, trains, publishes, and returns a row per epoch, split and task.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use arrow::datatypes::{Schema, SchemaRef};
+use datafusion::common::runtime::SpawnedTask;
+use datafusion::error::DataFusionError;
+use datafusion::execution::memory_pool::{MemoryConsumer, MemoryPool, MemoryReservation};
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::logical_expr::planner::RelationPlannerContext;
+use datafusion::physical_plan::stream::RecordBatchReceiverStreamBuilder;
+use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties};
+use futures::StreamExt;
+use tokio::sync::mpsc::Sender;
+
+use super::call::Call;
+use super::environment::Environment;
+use super::options::ModelOptions;
+use super::rows::{training_rows, training_schema};
+use super::settings::Settings;
+use super::statement::{Action, StatementNode};
+use super::transform;
+use crate::device;
+use crate::error::{Error, Result};
+use crate::feature::{self, Budget, EncoderSpec, FitOptions, Fitted, Fitter, PartitionFitter};
+use crate::model;
+use crate::store::{FORMAT_VERSION, Manifest, ModelName, Store, StoredScore, taken};
+use crate::tensor::catch;
+use crate::train::{self, Epoch, Fit, Progress, Trained, TrainingEvent};
+
+/// Named arguments that are no options of the model.
+const FLAGS: [&str; 3] = ["or_replace", "if_not_exists", "transform"];
+
+/// Plans a call of ml_train.
+///
+/// # Errors
+/// `Plan` for whatever in the statement can't work.
+pub fn plan(
+    call: &Call,
+    environment: &Environment,
+    context: &mut dyn RelationPlannerContext,
+) -> Result<LogicalPlan> {
+    let name = ModelName::parse_unversioned(&call.model()?)?.name;
+    let options = ModelOptions::parse(&call.values(&FLAGS)?)?;
+    let query = call.required_query(1)?;
+    let config = context.context_provider().options().clone();
+    let settings = Settings::of(&config);
+    let device = options.device.clone().unwrap_or(settings.device.clone());
+    device.parse::<device::Choice>()?;
+    let mut input = Call::plan_query(query, context)?;
+    let transform = call.text("transform")?;
+    if let Some(list) = &transform {
+        let columns = &options.columns;
+        let single = [
+            &columns.scenario_col,
+            &columns.user_col,
+            &columns.item_col,
+            &columns.split_col,
+        ];
+        let mut always = columns.labels.clone();
+        always.extend(single.into_iter().flatten().cloned());
+        input = transform::apply(list, input, &always, context)?;
+    }
+    let schema: Schema = input.schema().as_arrow().clone();
+    let encoder = feature::infer(&schema, &options.columns)?;
+    let store = environment.store(&config);
+    let (or_replace, if_not_exists) = (call.flag("or_replace")?, call.flag("if_not_exists")?);
+    if store.exists(&name) && !or_replace && !if_not_exists {
+        return Err(taken(&name));
+    }
+    let action = CreateModel {
+        name,
+        or_replace,
+        if_not_exists,
+        query: query.to_string(),
+        transform,
+        options,
+        encoder,
+        device,
+        threads: settings.training_threads(),
+        store,
+        progress: environment.progress(),
+    };
+    Ok(StatementNode::plan(Arc::new(action), vec![input])?)
+}
+
+/// One CREATE MODEL, ready to run.
+#[derive(Clone)]
+struct CreateModel {
+    name: String,
+    or_replace: bool,
+    if_not_exists: bool,
+    query: String,
+    transform: Option<String>,
+    options: ModelOptions,
+    encoder: EncoderSpec,
+    device: String,
+    threads: usize,
+    store: Arc<Store>,
+    progress: Option<Arc<dyn Progress>>,
+}
+
+impl std::fmt::Debug for CreateModel {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "CreateModel({})", self.name)
+    }
+}
+
+impl Action for CreateModel {
+    fn name(&self) -> &'static str {
+        "CreateModel"
+    }
+
+    fn describe(&self) -> String {
+        format!(
+            "model={}, model_type={}, tasks=[{}]",
+            self.name,
+            self.options.model_type,
+            self.options.columns.labels.join(", ")
+        )
+    }
+
+    fn schema(&self) -> SchemaRef {
+        training_schema()
+    }
+
+    fn run(
+        self: Arc<Self>,
+        inputs: Vec<Arc<dyn ExecutionPlan>>,
+        context: Arc<TaskContext>,
+    ) -> Result<SendableRecordBatchStream, DataFusionError> {
+        let input = inputs.into_iter().next().ok_or_else(|| {
+            DataFusionError::Internal("CREATE MODEL lost the query that it reads".into())
+        })?;
+        let mut builder = RecordBatchReceiverStreamBuilder::new(training_schema(), 16);
+        let rows = builder.tx();
+        builder.spawn(async move {
+            let run = Run {
+                watch: Watch::new(self.progress.clone()),
+                statement: self,
+                rows,
+            };
+            run.create(input, context).await.map_err(Into::into)
+        });
+        Ok(builder.build())
+    }
+}
+
+/// Tells the outside how far it is, and the inside when nobody waits any longer.
+#[derive(Clone)]
+struct Watch {
+    progress: Option<Arc<dyn Progress>>,
+    cancelled: Arc<AtomicBool>,
+}
+
+impl Watch {
+    fn new(progress: Option<Arc<dyn Progress>>) -> Self {
+        Self {
+            progress,
+            cancelled: Arc::default(),
+        }
+    }
+
+    /// Passes news on; false when the statement was cancelled.
+    fn event(&self, event: &TrainingEvent) -> bool {
+        if let Some(progress) = &self.progress {
+            progress.event(event);
+        }
+        !self.cancelled.load(Ordering::Relaxed)
+    }
+}
+
+/// Ends what it watches over when it is dropped: a stream that is dropped drops this.
+struct CancelOnDrop(Watch);
+
+impl Drop for CancelOnDrop {
+    fn drop(&mut self) {
+        self.0.cancelled.store(true, Ordering::Relaxed);
+        if let Some(progress) = &self.0.progress {
+            progress.event(&TrainingEvent::Finished);
+        }
+    }
+}
+
+/// One run of the statement.
+struct Run {
+    statement: Arc<CreateModel>,
+    watch: Watch,
+    rows: Sender<datafusion::error::Result<arrow::array::RecordBatch>>,
+}
+
+impl Run {
+    async fn create(
+        self,
+        input: Arc<dyn ExecutionPlan>,
+        context: Arc<TaskContext>,
+    ) -> Result<()> {
+        let _guard = CancelOnDrop(self.watch.clone());
+        let statement = self.statement.clone();
+        if statement.store.exists(&statement.name) && !statement.or_replace {
+            return match statement.if_not_exists {
+                true => Ok(()),
+                false => Err(taken(&statement.name)),
+            };
+        }
+        // A folder that can't be written is found before hours of training.
+        let store = statement.store.clone();
+        let draft = blocking(move || store.draft()).await?;
+        let budget: Arc<dyn Budget> = Arc::new(PoolBudget::new(context.memory_pool()));
+        let fitter = Fitter::new(
+            statement.encoder.clone(),
+            FitOptions {
+                split: statement.options.split(),
+                seed: statement.options.train.seed,
+                threads: statement.threads,
+                stop: Some(self.watch.cancelled.clone()),
+                reserve: Some(Arc::new(statement.training_bytes())),
+            },
+            budget.clone(),
+            spill_folder(&context, draft.scratch()),
+        )?;
+        let partitions = self.read(&fitter, input, context).await?;
+        blocking(move || {
+            let fitted = fitter.finish(partitions)?;
+            let trained = self.train(&fitted, budget.as_ref())?;
+            if self.watch.cancelled.load(Ordering::Relaxed) {
+                return Err(Error::cancelled());
+            }
+            let manifest = statement.manifest(&fitted, &trained);
+            draft.write(&manifest, &fitted.encoder, &trained.params)?;
+            let (name, replace) = (&statement.name, statement.or_replace);
+            statement.store.publish(name, draft, replace)?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// Streams all partitions of the query through the encoder at once.
+    async fn read(
+        &self,
+        fitter: &Fitter,
+        input: Arc<dyn ExecutionPlan>,
+        context: Arc<TaskContext>,
+    ) -> Result<Vec<PartitionFitter>> {
+        let total = Arc::new(AtomicU64::new(0));
+        let mut tasks = Vec::new();
+        for partition in 0..input.output_partitioning().partition_count() {
+            let mut stream = input.execute(partition, context.clone())?;
+            let mut fitter = fitter.partition();
+            let (total, watch) = (total.clone(), self.watch.clone());
+            tasks.push(SpawnedTask::spawn(async move {
+                while let Some(batch) = stream.next().await {
+                    let batch = batch?;
+                    fitter.push(&batch)?;
+                    let rows = batch.num_rows() as u64;
+                    let rows = total.fetch_add(rows, Ordering::Relaxed) + rows;
+                    watch.event(&TrainingEvent::Reading { rows });
+                }
+                Ok::<_, Error>(fitter)
+            }));
+        }
+        let mut fitters = Vec::with_capacity(tasks.len());
+        for task in tasks {
+            fitters.push(joined(task.await)?);
+        }
+        Ok(fitters)
+    }
+
+    fn train(&self, fitted: &Fitted, budget: &dyn Budget) -> Result<Trained> {
+        let statement = &self.statement;
+        let options = &statement.options;
+        let version = statement.store.next_version(&statement.name);
+        let device = device::select(statement.device.parse()?)?;
+        let architecture = model::find(&options.model_type)?;
+        let layout = fitted.encoder.layout();
+        let spec = model::Spec::new(layout, options.embedding_dim, options.config.clone());
+        let fit = Fit {
+            architecture,
+            spec: &spec,
+            table_rows: layout.table_rows as usize,
+            user_column: layout.user,
+            train: &fitted.train,
+            eval: (fitted.eval.rows() > 0).then_some(&fitted.eval),
+            options: &options.train,
+            device,
+            budget,
+        };
+        let report = |event: &TrainingEvent| self.watch.event(event);
+        let mut epoch_done = |history: &[Epoch]| {
+            let batch = training_rows(version, history).batch().map_err(Into::into);
+            // Nobody listens after the stream was dropped: the watch ends the training then.
+            let _ = self.rows.blocking_send(batch);
+        };
+        train::with_threads(statement.threads, || {
+            catch(|| train::fit(&fit, &report, &mut epoch_done))
+        })
+    }
+}
+
+impl CreateModel {
+    /// Memory that training takes beside the encoded rows.
+    fn training_bytes(&self) -> impl Fn(&feature::Layout) -> usize + Send + Sync + 'static {
+        let (train, width) = (self.options.train.clone(), self.options.embedding_dim as usize);
+        move |layout| train.memory_bytes(layout.table_rows as usize, width)
+    }
+
+    fn manifest(&self, fitted: &Fitted, trained: &Trained) -> Manifest {
+        let tasks: Vec<_> = fitted.encoder.layout().tasks.iter().map(|t| t.name.clone()).collect();
+        let scores = trained.scores.iter().zip(&tasks);
+        let libraries = crate::versions().into_iter();
+        Manifest {
+            format_version: FORMAT_VERSION,
+            model_type: self.options.model_type.clone(),
+            created: chrono::Utc::now().to_rfc3339_opts(chrono::SecondsFormat::Secs, true),
+            libraries: libraries.map(|(k, v)| (k.to_string(), v)).collect::<BTreeMap<_, _>>(),
+            options: self.options.to_map(),
+            transform: self.transform.clone(),
+            query: self.query.clone(),
+            rows: fitted.train.rows() + fitted.eval.rows(),
+            encoder: fitted.encoder.fitted().clone(),
+            config: self.options.config.clone(),
+            embedding_dim: self.options.embedding_dim,
+            history: trained.history.clone(),
+            best_epoch: trained.best_epoch,
+            scores: scores
+                .map(|(score, task)| StoredScore {
+                    task: task.clone(),
+                    rows: score.rows,
+                    positives: score.positives,
+                    auc: score.auc,
+                    gauc: score.gauc,
+                    log_loss: score.loss,
+                    calibration_error: score.calibration_error,
+                    rmse: score.rmse,
+                })
+                .collect(),
+            scenario_col: self.options.columns.scenario_col.clone(),
+            tasks,
+        }
+    }
+}
+
+/// Where rows go that don't fit in memory: DataFusion's own place for such files, or else beside the
+/// draft.
+fn spill_folder(context: &TaskContext, fallback: PathBuf) -> PathBuf {
+    let disk = &context.runtime_env().disk_manager;
+    match disk.temp_dir_paths().into_iter().next() {
+        Some(folder) => folder,
+        None => fallback,
+    }
+}
+
+/// Runs `work` on a thread that may block; dropping the future does not end it, its watch does.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
+    joined(SpawnedTask::spawn_blocking(work).await)
+}
+
+fn joined<T>(result: Result<Result<T>, tokio::task::JoinError>) -> Result<T> {
+    result.map_err(|e| match e.is_cancelled() {
+        true => Error::cancelled(),
+        false => Error::internal(format!("a task of the training failed: {e}")),
+    })?
+}
+
+/// DataFusion's memory pool as the encoder and the training see it.
+struct PoolBudget {
+    reservation: MemoryReservation,
+}
+
+impl PoolBudget {
+    fn new(pool: &Arc<dyn MemoryPool>) -> Self {
+        Self {
+            reservation: MemoryConsumer::new("CREATE MODEL").register(pool),
+        }
+    }
+}
+
+impl Budget for PoolBudget {
+    fn try_grow(&self, bytes: usize) -> bool {
+        self.reservation.try_grow(bytes).is_ok()
+    }
+
+    fn shrink(&self, bytes: usize) {
+        self.reservation.shrink(bytes);
+    }
+}

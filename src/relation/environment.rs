@@ -1,0 +1,69 @@
+//! What relations share within a session: the stores of models, and who hears of progress.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use datafusion::common::config::ConfigOptions;
+
+use super::settings::Settings;
+use crate::error::Result;
+use crate::store::{FittedModel, ModelName, Store};
+use crate::train::Progress;
+
+/// Shared by all relations, statements and functions of one session.
+pub struct Environment {
+    stores: Mutex<HashMap<PathBuf, Arc<Store>>>,
+    progress: Option<Arc<dyn Progress>>,
+    config: Box<dyn Fn() -> Option<ConfigOptions> + Send + Sync>,
+}
+
+impl fmt::Debug for Environment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Environment")
+    }
+}
+
+impl Environment {
+    /// An environment whose trainings report to `progress`; `config` gives the session's settings,
+    /// for those whom DataFusion does not hand them.
+    pub fn new(
+        progress: Option<Arc<dyn Progress>>,
+        config: impl Fn() -> Option<ConfigOptions> + Send + Sync + 'static,
+    ) -> Self {
+        Self {
+            stores: Mutex::default(),
+            progress,
+            config: Box::new(config),
+        }
+    }
+
+    /// The session's settings; the defaults when the session is gone.
+    pub fn config(&self) -> ConfigOptions {
+        (self.config)().unwrap_or_default()
+    }
+
+    /// The models of the session's model_dir.
+    pub fn store(&self, config: &ConfigOptions) -> Arc<Store> {
+        let root = PathBuf::from(Settings::of(config).model_dir);
+        let mut stores = self.stores.lock().unwrap_or_else(PoisonError::into_inner);
+        stores
+            .entry(root.clone())
+            .or_insert_with(|| Arc::new(Store::new(root)))
+            .clone()
+    }
+
+    /// The model that `name` means.
+    ///
+    /// # Errors
+    /// As [`ModelName::parse`] and [`Store::open`].
+    pub fn model(&self, config: &ConfigOptions, name: &str) -> Result<FittedModel> {
+        self.store(config).open(&ModelName::parse(name)?)
+    }
+
+    /// Who hears of trainings.
+    pub fn progress(&self) -> Option<Arc<dyn Progress>> {
+        self.progress.clone()
+    }
+}

@@ -1,0 +1,416 @@
+//! The options of CREATE MODEL: a list that parsing, error texts and documentation walk.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value};
+
+use super::call::unknown_option;
+use crate::device::Choice;
+use crate::error::{Error, Result};
+use crate::feature::{ColumnOptions, SplitMethod};
+use crate::model::{self, Config};
+use crate::train::optimizer::Optimizer;
+use crate::train::{TrainOptions, weighting};
+
+/// What a statement asks for, checked.
+#[derive(Clone, Debug)]
+pub struct ModelOptions {
+    /// The architecture's name.
+    pub model_type: String,
+    /// What the columns are.
+    pub columns: ColumnOptions,
+    /// Width of an embedding.
+    pub embedding_dim: i64,
+    /// Sizes and rates.
+    pub config: Config,
+    /// How to train.
+    pub train: TrainOptions,
+    /// `data_split_method`.
+    pub split_method: String,
+    /// `data_split_eval_fraction`.
+    pub split_fraction: f64,
+    /// Where to train; the session's device when not given.
+    pub device: Option<String>,
+}
+
+impl Default for ModelOptions {
+    fn default() -> Self {
+        Self {
+            model_type: "mmoe".into(),
+            columns: ColumnOptions::default(),
+            embedding_dim: 16,
+            config: Config::default(),
+            train: TrainOptions::default(),
+            split_method: "auto_split".into(),
+            split_fraction: 0.2,
+            device: None,
+        }
+    }
+}
+
+/// One option of CREATE MODEL.
+pub struct OptionSpec {
+    /// Its name.
+    pub name: &'static str,
+    /// What it takes and does, in one line.
+    pub summary: &'static str,
+    set: fn(&mut ModelOptions, &Value) -> Result<(), String>,
+    get: fn(&ModelOptions) -> Value,
+}
+
+macro_rules! option {
+    ($name:literal, $summary:literal, $field:ident $(. $rest:ident)*, $read:expr) => {
+        OptionSpec {
+            name: $name,
+            summary: $summary,
+            set: |options, value| {
+                options.$field$(.$rest)* = $read(value)?;
+                Ok(())
+            },
+            get: |options| serde_json::json!(options.$field$(.$rest)*),
+        }
+    };
+}
+
+/// Every option, in the order in which SHOW CREATE MODEL writes them.
+pub static ALL: &[OptionSpec] = &[
+    option!("model_type", "the architecture; SHOW MODEL TYPES lists all", model_type, model_type),
+    option!("input_label_cols", "the columns to predict, a task each", columns.labels, names),
+    option!("tasks", "type of a label where it can't be inferred: {'buy': 'binary'}", columns.label_types, text_map),
+    option!("scenario_col", "the column that says where a row was shown", columns.scenario_col, optional_text),
+    option!("user_col", "the column that says who; gauc groups by it", columns.user_col, optional_text),
+    option!("item_col", "the column that says what was shown", columns.item_col, optional_text),
+    option!("categorical_cols", "features to take as categories whatever their type", columns.categorical_cols, names),
+    option!("numeric_cols", "features to take as numbers", columns.numeric_cols, names),
+    option!("exclude_cols", "columns to leave out", columns.exclude_cols, names),
+    option!("max_vocabulary", "most frequent values kept of a column", columns.max_vocabulary, optional_count),
+    option!("min_count", "rows that a value must have to get an embedding of its own", columns.min_count, count),
+    option!("hash_buckets", "ids that a column with more values than that is hashed into", columns.hash_buckets, optional_count),
+    option!("embedding_dim", "width of an embedding", embedding_dim, count),
+    option!("hidden_units", "widths of the layers of a shared trunk", config.hidden_units, widths),
+    option!("num_experts", "experts of a layer", config.num_experts, count),
+    option!("expert_units", "widths of the layers of an expert", config.expert_units, widths),
+    option!("tower_units", "widths of the layers of a task's tower", config.tower_units, widths),
+    option!("dropout", "share of units left out at a step of training, 0 to below 1", config.dropout, share),
+    option!("epochs", "passes over the data at the most", train.epochs, count),
+    option!("batch_size", "rows of a step", train.batch_size, count),
+    option!("optimizer", "auto (Adam, and Adagrad for the embedding table), adam or adagrad", train.optimizer, optimizer),
+    option!("learn_rate", "size of a step of the dense weights", train.learn_rate, positive),
+    option!("embedding_learn_rate", "size of a step of the embedding table", train.embedding_learn_rate, optional_positive),
+    option!("l2_reg", "weight of the squared weights in the loss", train.l2_reg, not_negative),
+    option!("early_stop", "stop when the loss on the rows held back no longer falls, keep the best epoch", train.early_stop, boolean),
+    option!("min_rel_progress", "relative fall of that loss below which training stops", train.min_rel_progress, not_negative),
+    option!("loss_weighting", "how the tasks' losses become one", train.loss_weighting, loss_weighting),
+    option!("loss_weights", "a weight for each task: {'click': 1.0, 'buy': 2.0}", train.loss_weights, loss_weights),
+    option!("data_split_method", "auto_split, random, seq, custom or no_split", split_method, split_method),
+    option!("data_split_col", "the column that seq orders by, or custom reads", columns.split_col, optional_text),
+    option!("data_split_eval_fraction", "share of the rows held back, above 0 and below 1", split_fraction, fraction),
+    option!("device", "auto, cpu, cuda or cuda:N", device, device),
+    option!("seed", "seed of everything random", train.seed, seed),
+];
+
+/// Other names of options.
+const ALIASES: &[(&str, &str)] = &[("max_iterations", "epochs")];
+
+impl ModelOptions {
+    /// Reads the options of a statement.
+    ///
+    /// # Errors
+    /// `Plan` for an unknown option, a value that an option can't take, options that don't fit
+    /// together.
+    pub fn parse(values: &Map<String, Value>) -> Result<Self> {
+        let mut options = Self::default();
+        let mut seen = BTreeMap::new();
+        for (given, value) in values {
+            let alias = ALIASES.iter().find(|(alias, _)| alias == given);
+            let name = alias.map_or(given.as_str(), |(_, name)| name);
+            let spec = ALL.iter().find(|o| o.name == name).ok_or_else(|| {
+                let known: Vec<_> = ALL.iter().map(|o| o.name).collect();
+                unknown_option("CREATE MODEL", given, &known)
+            })?;
+            if let Some(other) = seen.insert(name, given) {
+                return Err(Error::plan(format!(
+                    "options {other} and {given} are the same one"
+                )));
+            }
+            (spec.set)(&mut options, value)
+                .map_err(|e| Error::plan(format!("option {given}: {e}, got {value}")))?;
+        }
+        options.order_loss_weights(values)?;
+        options.check()?;
+        Ok(options)
+    }
+
+    fn check(&self) -> Result<()> {
+        if self.columns.labels.is_empty() {
+            return Err(Error::plan(
+                "option input_label_cols is missing: name the columns to predict, as in \
+                 input_label_cols = ['click', 'buy']",
+            ));
+        }
+        let needs_column = matches!(self.split_method.as_str(), "seq" | "custom");
+        if needs_column && self.columns.split_col.is_none() {
+            return Err(Error::plan(format!(
+                "data_split_method = '{}' needs option data_split_col",
+                self.split_method
+            )));
+        }
+        if !needs_column && self.columns.split_col.is_some() {
+            return Err(Error::plan(format!(
+                "option data_split_col needs data_split_method = 'seq' or 'custom', got '{}'",
+                self.split_method
+            )));
+        }
+        Ok(())
+    }
+
+    /// Brings loss_weights, given by name, into the order of the labels.
+    fn order_loss_weights(&mut self, values: &Map<String, Value>) -> Result<()> {
+        let Some(value) = values.get("loss_weights") else {
+            return Ok(());
+        };
+        let labels = &self.columns.labels;
+        if let Value::Object(by_name) = value {
+            let unknown = by_name.keys().find(|name| !labels.contains(name));
+            if let Some(unknown) = unknown {
+                return Err(Error::plan(format!(
+                    "unknown task {unknown:?} in loss_weights; input_label_cols has: {}",
+                    labels.join(", ")
+                )));
+            }
+            let weight = |label| by_name.get(label).and_then(Value::as_f64).unwrap_or(1.);
+            self.train.loss_weights = labels.iter().map(weight).collect();
+        } else if self.train.loss_weights.len() != labels.len() {
+            return Err(Error::plan(format!(
+                "option loss_weights: expected a number for each of the {} tasks, got {value}",
+                labels.len()
+            )));
+        }
+        Ok(())
+    }
+
+    /// How rows are held back.
+    pub fn split(&self) -> SplitMethod {
+        let fraction = self.split_fraction;
+        match self.split_method.as_str() {
+            "random" => SplitMethod::Random { fraction },
+            "seq" => SplitMethod::Seq { fraction },
+            "custom" => SplitMethod::Custom,
+            "no_split" => SplitMethod::None,
+            _ => SplitMethod::Auto,
+        }
+    }
+
+    /// Every option that is set, by name.
+    pub fn to_map(&self) -> Map<String, Value> {
+        ALL.iter()
+            .map(|option| (option.name.to_string(), (option.get)(self)))
+            .filter(|(_, value)| !is_empty(value))
+            .collect()
+    }
+}
+
+fn is_empty(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::Array(values) => values.is_empty(),
+        Value::Object(fields) => fields.is_empty(),
+        _ => false,
+    }
+}
+
+/// `value` as SQL writes it.
+pub fn to_sql(value: &Value) -> String {
+    match value {
+        Value::String(text) => format!("'{}'", text.replace('\'', "''")),
+        Value::Array(values) => {
+            let values: Vec<_> = values.iter().map(to_sql).collect();
+            format!("[{}]", values.join(", "))
+        }
+        Value::Object(fields) => {
+            let fields: Vec<_> = fields
+                .iter()
+                .map(|(name, value)| {
+                    format!("{}: {}", to_sql(&Value::String(name.clone())), to_sql(value))
+                })
+                .collect();
+            format!("{{{}}}", fields.join(", "))
+        }
+        other => other.to_string(),
+    }
+}
+
+type Read<T> = Result<T, String>;
+
+fn text(value: &Value) -> Read<String> {
+    value
+        .as_str()
+        .map(str::to_string)
+        .ok_or_else(|| "expected a string".into())
+}
+
+fn optional_text(value: &Value) -> Read<Option<String>> {
+    text(value).map(Some)
+}
+
+/// An array of names, or one name.
+fn names(value: &Value) -> Read<Vec<String>> {
+    let wrong = || "expected an array of column names".to_string();
+    match value {
+        Value::String(name) => Ok(vec![name.clone()]),
+        Value::Array(values) => values
+            .iter()
+            .map(|v| v.as_str().map(str::to_string).ok_or_else(wrong))
+            .collect(),
+        _ => Err(wrong()),
+    }
+}
+
+fn text_map(value: &Value) -> Read<BTreeMap<String, String>> {
+    serde_json::from_value(value.clone())
+        .map_err(|_| "expected a struct of strings, as in {'buy': 'binary'}".into())
+}
+
+fn count<T: TryFrom<i64>>(value: &Value) -> Read<T> {
+    value
+        .as_i64()
+        .filter(|&n| n >= 1)
+        .and_then(|n| T::try_from(n).ok())
+        .ok_or_else(|| "expected a whole number from 1".into())
+}
+
+fn optional_count<T: TryFrom<i64>>(value: &Value) -> Read<Option<T>> {
+    count(value).map(Some)
+}
+
+fn seed(value: &Value) -> Read<u64> {
+    value
+        .as_u64()
+        .ok_or_else(|| "expected a whole number from 0".into())
+}
+
+/// An array of widths, or one width; an empty array means no layers.
+fn widths(value: &Value) -> Read<Vec<i64>> {
+    let wrong = "expected an array of whole numbers from 1 to 65536";
+    let values = match value {
+        Value::Array(values) => values.clone(),
+        other => vec![other.clone()],
+    };
+    values
+        .iter()
+        .map(|v| count(v).ok().filter(|n| *n <= 65_536).ok_or_else(|| wrong.into()))
+        .collect()
+}
+
+fn float(value: &Value, what: &str, ok: impl Fn(f64) -> bool) -> Read<f64> {
+    let number = value.as_f64().filter(|n| n.is_finite() && ok(*n));
+    number.ok_or_else(|| format!("expected {what}"))
+}
+
+fn positive(value: &Value) -> Read<f64> {
+    float(value, "a number above 0", |n| n > 0.)
+}
+
+fn optional_positive(value: &Value) -> Read<Option<f64>> {
+    positive(value).map(Some)
+}
+
+fn not_negative(value: &Value) -> Read<f64> {
+    float(value, "a number from 0", |n| n >= 0.)
+}
+
+fn share(value: &Value) -> Read<f64> {
+    float(value, "a number from 0 to below 1", |n| (0. ..1.).contains(&n))
+}
+
+fn fraction(value: &Value) -> Read<f64> {
+    float(value, "a number above 0 and below 1", |n| n > 0. && n < 1.)
+}
+
+fn boolean(value: &Value) -> Read<bool> {
+    value
+        .as_bool()
+        .ok_or_else(|| "expected true or false".into())
+}
+
+fn model_type(value: &Value) -> Read<String> {
+    let name = text(value)?.to_lowercase();
+    model::find(&name).map_err(|e| e.to_string())?;
+    Ok(name)
+}
+
+fn optimizer(value: &Value) -> Read<Optimizer> {
+    Optimizer::parse(&text(value)?.to_lowercase()).map_err(|e| e.to_string())
+}
+
+fn loss_weighting(value: &Value) -> Read<String> {
+    let name = text(value)?.to_lowercase();
+    weighting::find(&name).map_err(|e| e.to_string())?;
+    Ok(name)
+}
+
+/// Weights in task order; those given by name are put in order when the labels are known.
+fn loss_weights(value: &Value) -> Read<Vec<f64>> {
+    let wrong = "expected a number from 0 for each task, as in {'click': 1.0}";
+    let values: Vec<&Value> = match value {
+        Value::Array(values) => values.iter().collect(),
+        Value::Object(fields) => fields.values().collect(),
+        _ => return Err(wrong.into()),
+    };
+    values
+        .into_iter()
+        .map(|v| not_negative(v).map_err(|_| wrong.to_string()))
+        .collect()
+}
+
+fn split_method(value: &Value) -> Read<String> {
+    const METHODS: [&str; 5] = ["auto_split", "random", "seq", "custom", "no_split"];
+    let name = text(value)?.to_lowercase();
+    if METHODS.contains(&name.as_str()) {
+        return Ok(name);
+    }
+    Err(format!("expected one of {}", METHODS.join(", ")))
+}
+
+fn device(value: &Value) -> Read<Option<String>> {
+    let name = text(value)?;
+    name.parse::<Choice>().map_err(|e| e.to_string())?;
+    Ok(Some(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(json: &str) -> Result<ModelOptions> {
+        ModelOptions::parse(&serde_json::from_str(json).unwrap())
+    }
+
+    #[test]
+    fn written_options_read_back_the_same() {
+        let options = parse(
+            r#"{"input_label_cols": ["a", "b"], "loss_weights": {"b": 2}, "epochs": 3,
+                "optimizer": "adagrad", "data_split_method": "seq", "data_split_col": "t"}"#,
+        )
+        .unwrap();
+        assert_eq!(options.train.loss_weights, [1., 2.]);
+        let again = ModelOptions::parse(&options.to_map()).unwrap();
+        assert_eq!(options.to_map(), again.to_map());
+    }
+
+    #[test]
+    fn errors_name_the_option_and_what_it_takes() {
+        let error = |json| parse(json).unwrap_err().to_string();
+        let text = error(r#"{"input_label_cols": ["a"], "epoch": 3}"#);
+        assert!(text.contains(r#"unknown option "epoch""#) && text.contains(r#""epochs""#));
+        let text = error(r#"{"input_label_cols": ["a"], "epochs": "x"}"#);
+        assert!(text.contains("option epochs: expected a whole number from 1, got \"x\""), "{text}");
+        assert!(error("{}").contains("input_label_cols"));
+        let text = error(r#"{"input_label_cols": ["a"], "model_type": "bert"}"#);
+        assert!(text.contains("shared_bottom, mmoe"), "{text}");
+        let text = error(r#"{"input_label_cols": ["a"], "data_split_method": "seq"}"#);
+        assert!(text.contains("data_split_col"), "{text}");
+        let text = error(r#"{"input_label_cols": ["a"], "epochs": 1, "max_iterations": 2}"#);
+        assert!(text.contains("the same"), "{text}");
+    }
+}

@@ -1,0 +1,260 @@
+//! Prediction as a physical node: encodes each batch, runs a replica of the model, appends the
+//! columns. All partitions run at once.
+
+use std::fmt;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, RecordBatch};
+use arrow::datatypes::SchemaRef;
+use datafusion::common::config::ConfigOptions;
+use datafusion::common::runtime::SpawnedTask;
+use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::error::{DataFusionError, Result};
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr};
+use datafusion::physical_plan::execution_plan::CardinalityEffect;
+use datafusion::physical_plan::filter_pushdown::{FilterDescription, FilterPushdownPhase};
+use datafusion::physical_plan::metrics::{
+    BaselineMetrics, Count, ExecutionPlanMetricsSet, MetricBuilder, MetricsSet, Time,
+};
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::physical_plan::{
+    DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties, PlanProperties,
+};
+use futures::{StreamExt, TryStreamExt};
+
+use crate::device;
+use crate::feature::EncodedBatch;
+use crate::store::{FittedModel, Loaded, OutputColumn, ScoreTimes};
+
+/// The physical node.
+#[derive(Debug)]
+pub struct PredictExec {
+    input: Arc<dyn ExecutionPlan>,
+    prediction: Arc<Prediction>,
+    schema: SchemaRef,
+    properties: Arc<PlanProperties>,
+    metrics: ExecutionPlanMetricsSet,
+}
+
+/// What is predicted from which values.
+#[derive(Debug)]
+pub struct Prediction {
+    /// The model.
+    pub model: FittedModel,
+    /// One expression over the input for each of the encoder's inputs.
+    pub features: Vec<Arc<dyn PhysicalExpr>>,
+    /// The columns to add.
+    pub outputs: Vec<OutputColumn>,
+    /// Where the network runs.
+    pub device: String,
+}
+
+impl PredictExec {
+    /// A node of `schema`: the input's columns, then the outputs.
+    pub fn new(
+        input: Arc<dyn ExecutionPlan>,
+        prediction: Arc<Prediction>,
+        schema: SchemaRef,
+    ) -> Self {
+        // The input's columns keep their places, so its orders hold here too.
+        let orders = input.equivalence_properties().oeq_class().iter().cloned();
+        let properties = PlanProperties::new(
+            EquivalenceProperties::new_with_orderings(schema.clone(), orders),
+            input.output_partitioning().clone(),
+            input.pipeline_behavior(),
+            input.boundedness(),
+        );
+        Self {
+            input,
+            prediction,
+            schema,
+            properties: Arc::new(properties),
+            metrics: ExecutionPlanMetricsSet::new(),
+        }
+    }
+}
+
+impl DisplayAs for PredictExec {
+    fn fmt_as(&self, t: DisplayFormatType, f: &mut fmt::Formatter) -> fmt::Result {
+        let outputs = self.prediction.outputs.iter();
+        let names: Vec<_> = outputs.map(|o| o.name.as_str()).collect();
+        let (model, names) = (self.prediction.model.name(), names.join(", "));
+        match t {
+            DisplayFormatType::TreeRender => write!(f, "model={model}\noutputs={names}"),
+            _ => write!(
+                f,
+                "PredictExec: model={model}, outputs=[{names}], device={}, precision=float32",
+                self.prediction.device
+            ),
+        }
+    }
+}
+
+impl ExecutionPlan for PredictExec {
+    fn name(&self) -> &str {
+        "PredictExec"
+    }
+
+    fn properties(&self) -> &Arc<PlanProperties> {
+        &self.properties
+    }
+
+    fn maintains_input_order(&self) -> Vec<bool> {
+        vec![true]
+    }
+
+    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
+        vec![&self.input]
+    }
+
+    fn apply_expressions(
+        &self,
+        f: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
+    ) -> Result<TreeNodeRecursion> {
+        for feature in &self.prediction.features {
+            if f(feature)? == TreeNodeRecursion::Stop {
+                return Ok(TreeNodeRecursion::Stop);
+            }
+        }
+        Ok(TreeNodeRecursion::Continue)
+    }
+
+    fn with_new_children(
+        self: Arc<Self>,
+        mut children: Vec<Arc<dyn ExecutionPlan>>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let input = children.pop().ok_or_else(|| {
+            DataFusionError::Internal("a prediction lost the query that it reads".into())
+        })?;
+        let (prediction, schema) = (self.prediction.clone(), self.schema.clone());
+        Ok(Arc::new(Self::new(input, prediction, schema)))
+    }
+
+    fn execute(
+        &self,
+        partition: usize,
+        context: Arc<TaskContext>,
+    ) -> Result<SendableRecordBatchStream> {
+        let input = self.input.execute(partition, context)?;
+        let worker = Worker {
+            prediction: self.prediction.clone(),
+            schema: self.schema.clone(),
+            loaded: None,
+            buffer: EncodedBatch::default(),
+            metrics: Metrics::new(&self.metrics, partition),
+        };
+        let stream = futures::stream::try_unfold((input, worker), |(mut input, mut worker)| async {
+            let Some(batch) = input.next().await.transpose()? else {
+                return Ok(None);
+            };
+            let scored = worker.score(batch).await?;
+            Ok::<_, DataFusionError>(Some((scored, (input, worker))))
+        });
+        Ok(Box::pin(RecordBatchStreamAdapter::new(
+            self.schema.clone(),
+            stream.into_stream(),
+        )))
+    }
+
+    fn metrics(&self) -> Option<MetricsSet> {
+        Some(self.metrics.clone_inner())
+    }
+
+    fn supports_limit_pushdown(&self) -> bool {
+        true
+    }
+
+    fn cardinality_effect(&self) -> CardinalityEffect {
+        CardinalityEffect::Equal
+    }
+
+    fn gather_filters_for_pushdown(
+        &self,
+        _phase: FilterPushdownPhase,
+        parent_filters: Vec<Arc<dyn PhysicalExpr>>,
+        _config: &ConfigOptions,
+    ) -> Result<FilterDescription> {
+        // Filters are carried over by the names of their columns, which must then be unique.
+        let schema = self.input.schema();
+        let mut names: Vec<_> = schema.fields().iter().map(|f| f.name()).collect();
+        names.sort_unstable();
+        if names.windows(2).any(|pair| pair[0] == pair[1]) {
+            return Ok(FilterDescription::all_unsupported(
+                &parent_filters,
+                &self.children(),
+            ));
+        }
+        FilterDescription::from_children(parent_filters, &self.children())
+    }
+}
+
+/// What EXPLAIN ANALYZE shows.
+struct Metrics {
+    baseline: BaselineMetrics,
+    batches: Count,
+    unseen: Count,
+    encode: Time,
+    inference: Time,
+}
+
+impl Metrics {
+    fn new(set: &ExecutionPlanMetricsSet, partition: usize) -> Self {
+        Self {
+            baseline: BaselineMetrics::new(set, partition),
+            batches: MetricBuilder::new(set).counter("batches", partition),
+            unseen: MetricBuilder::new(set).counter("unseen_values", partition),
+            encode: MetricBuilder::new(set).subset_time("encode_time", partition),
+            inference: MetricBuilder::new(set).subset_time("inference_time", partition),
+        }
+    }
+}
+
+/// The work of one partition.
+struct Worker {
+    prediction: Arc<Prediction>,
+    schema: SchemaRef,
+    loaded: Option<Arc<Loaded>>,
+    buffer: EncodedBatch,
+    metrics: Metrics,
+}
+
+impl Worker {
+    async fn score(&mut self, batch: RecordBatch) -> Result<RecordBatch> {
+        let loaded = match &self.loaded {
+            Some(loaded) => loaded.clone(),
+            None => self.loaded.insert(load(self.prediction.clone()).await?).clone(),
+        };
+        let timer = self.metrics.baseline.elapsed_compute().clone();
+        let _timer = timer.timer();
+        let rows = batch.num_rows();
+        let inputs: Vec<ArrayRef> = self
+            .prediction
+            .features
+            .iter()
+            .map(|feature| feature.evaluate(&batch)?.into_array(rows))
+            .collect::<Result<_>>()?;
+        let tasks: Vec<_> = self.prediction.outputs.iter().map(|o| o.task).collect();
+        let mut times = ScoreTimes::default();
+        let added = loaded.score(&inputs, rows, &tasks, &mut self.buffer, &mut times)?;
+        self.metrics.batches.add(1);
+        self.metrics.unseen.add(times.unseen as usize);
+        self.metrics.encode.add_duration(times.encode);
+        self.metrics.inference.add_duration(times.inference);
+        self.metrics.baseline.record_output(rows);
+        let mut columns = batch.columns().to_vec();
+        columns.extend(added);
+        Ok(RecordBatch::try_new(self.schema.clone(), columns)?)
+    }
+}
+
+/// Loads the model off the async threads.
+async fn load(prediction: Arc<Prediction>) -> Result<Arc<Loaded>> {
+    SpawnedTask::spawn_blocking(move || {
+        let device = device::select(prediction.device.parse()?)?;
+        prediction.model.load(device)
+    })
+    .await
+    .map_err(|e| DataFusionError::External(Box::new(e)))?
+    .map_err(Into::into)
+}

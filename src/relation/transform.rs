@@ -1,0 +1,165 @@
+//! TRANSFORM: a select list that is stored with the model, applied to the query when it is trained
+//! and to the rows when it predicts.
+
+use arrow::datatypes::Field;
+use datafusion::common::tree_node::TreeNode;
+use datafusion::common::{Column, DFSchema};
+use datafusion::logical_expr::planner::RelationPlannerContext;
+use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder};
+use datafusion::sql::sqlparser::ast::{Ident, SelectItem};
+use datafusion::sql::sqlparser::dialect::GenericDialect;
+use datafusion::sql::sqlparser::parser::Parser;
+
+use crate::error::{Error, Result};
+use crate::store::FittedModel;
+
+/// One entry of the list.
+enum Item {
+    /// `*`
+    All,
+    /// An expression with the name of its column.
+    Named(
+        String,
+        Box<datafusion::sql::sqlparser::ast::Expr>,
+    ),
+}
+
+fn parse(list: &str, context: &dyn RelationPlannerContext) -> Result<Vec<Item>> {
+    let wrong = |e| Error::plan(format!("TRANSFORM ({list}): {e}"));
+    let mut parser = Parser::new(&GenericDialect {})
+        .try_with_sql(list)
+        .map_err(|e| wrong(e.to_string()))?;
+    let items = parser
+        .parse_comma_separated(Parser::parse_select_item)
+        .map_err(|e| wrong(e.to_string()))?;
+    let named = |ident: &Ident, expr| {
+        Item::Named(context.normalize_ident(ident.clone()), Box::new(expr))
+    };
+    items
+        .into_iter()
+        .map(|item| match item {
+            SelectItem::Wildcard(options) if options.to_string().is_empty() => Ok(Item::All),
+            SelectItem::ExprWithAlias { expr, alias } => Ok(named(&alias, expr)),
+            SelectItem::UnnamedExpr(expr) => match &expr {
+                datafusion::sql::sqlparser::ast::Expr::Identifier(name) => {
+                    Ok(named(&name.clone(), expr))
+                }
+                other => Err(wrong(format!("{other} needs a name: write {other} AS name"))),
+            },
+            other => Err(wrong(format!("{other} is not possible here, only * alone"))),
+        })
+        .collect()
+}
+
+/// Plans one expression, which must look at its own row only.
+fn row_wise(
+    expr: datafusion::sql::sqlparser::ast::Expr,
+    schema: &DFSchema,
+    context: &mut dyn RelationPlannerContext,
+) -> Result<Expr> {
+    let text = expr.to_string();
+    let planned = context.sql_to_expr(expr, schema)?;
+    let beyond = planned.exists(|e| {
+        Ok(matches!(
+            e,
+            Expr::AggregateFunction(_)
+                | Expr::WindowFunction(_)
+                | Expr::ScalarSubquery(_)
+                | Expr::InSubquery(_)
+                | Expr::Exists(_)
+                | Expr::SetComparison(_)
+                | Expr::Unnest(_)
+        ))
+    })?;
+    if beyond {
+        return Err(Error::plan(format!(
+            "TRANSFORM takes expressions over one row; {text} has an aggregate, window or subquery: \
+             move it into the query"
+        )));
+    }
+    Ok(planned)
+}
+
+/// The query's rows as the model is to see them: the list, and the columns in `always` that it does
+/// not make itself.
+///
+/// # Errors
+/// `Plan` for a list that is no list of row-wise expressions over the query.
+pub fn apply(
+    list: &str,
+    query: LogicalPlan,
+    always: &[String],
+    context: &mut dyn RelationPlannerContext,
+) -> Result<LogicalPlan> {
+    let schema = query.schema().clone();
+    let column = |i: usize| Expr::Column(Column::from(schema.qualified_field(i)));
+    let items = parse(list, context)?;
+    let own: Vec<_> = items
+        .iter()
+        .filter_map(|item| match item {
+            Item::Named(name, _) => Some(name.clone()),
+            Item::All => None,
+        })
+        .collect();
+    let mut names: Vec<String> = Vec::new();
+    let mut exprs = Vec::new();
+    let mut add = |name: &str, expr: Expr| {
+        if names.iter().any(|n| n == name) {
+            return Err(Error::plan(format!("TRANSFORM makes column {name:?} twice")));
+        }
+        names.push(name.to_string());
+        exprs.push(expr.alias(name));
+        Ok(())
+    };
+    for item in items {
+        match item {
+            Item::All => {
+                for (i, field) in schema.fields().iter().enumerate() {
+                    // A name of the list itself wins over the column of that name.
+                    if !own.contains(field.name()) {
+                        add(field.name(), column(i))?;
+                    }
+                }
+            }
+            Item::Named(name, expr) => add(&name, row_wise(*expr, &schema, context)?)?,
+        }
+    }
+    for (i, field) in schema.fields().iter().enumerate() {
+        if always.contains(field.name()) && !names.contains(field.name()) {
+            names.push(field.name().clone());
+            exprs.push(column(i).alias(field.name()));
+        }
+    }
+    Ok(LogicalPlanBuilder::from(query).project(exprs)?.build()?)
+}
+
+/// The list's expressions that the model reads, planned over the rows to predict: name, expression
+/// and field.
+///
+/// # Errors
+/// `Plan` when an expression names a column that is not there.
+pub fn features(
+    list: &str,
+    model: &FittedModel,
+    schema: &DFSchema,
+    context: &mut dyn RelationPlannerContext,
+) -> Result<Vec<(String, Expr, Field)>> {
+    let encoder = &model.manifest().encoder;
+    let inputs: Vec<String> = encoder.inputs().iter().map(|c| c.name.clone()).collect();
+    let mut found = Vec::new();
+    for item in parse(list, context)? {
+        if let Item::Named(name, expr) = item
+            && inputs.contains(&name)
+        {
+            let expr = row_wise(*expr, schema, context).map_err(|e| {
+                Error::plan(format!(
+                    "model {} makes its feature {name:?} by TRANSFORM: {e}",
+                    model.name().name
+                ))
+            })?;
+            let (_, field) = expr.to_field(schema)?;
+            found.push((name, expr, field.as_ref().clone()));
+        }
+    }
+    Ok(found)
+}

@@ -1,0 +1,307 @@
+//! The folder of models: what is there, and the changes to it.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::checksum::Sums;
+use super::draft::{Draft, lock_file, read_default, sweep, sync, write_default};
+use super::manifest::Manifest;
+use super::model::{FittedModel, Loaded, MANIFEST};
+use super::name::ModelName;
+use crate::error::{Error, Result};
+
+/// Models that stay loaded.
+const LOADED: usize = 8;
+
+/// All models in one folder. Several processes may use it at once.
+#[derive(Debug)]
+pub struct Store {
+    root: PathBuf,
+    loaded: Cache,
+}
+
+/// Loaded models by the checksum of their files and their device, the latest used last.
+type Cache = Arc<Mutex<Vec<(String, Arc<Loaded>)>>>;
+
+/// A version of a model in a listing.
+pub struct Entry {
+    /// The model's name.
+    pub name: String,
+    /// From 1.
+    pub version: u64,
+    /// Whether the name alone means this version.
+    pub is_default: bool,
+    /// What is known of it; an error where it is damaged.
+    pub manifest: Result<Manifest>,
+}
+
+impl Store {
+    /// The models in `root`; the folder is made when the first model is.
+    pub fn new(root: impl Into<PathBuf>) -> Self {
+        Self {
+            root: root.into(),
+            loaded: Cache::default(),
+        }
+    }
+
+    /// The folder.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The names of all models, sorted.
+    pub fn names(&self) -> Vec<String> {
+        let Ok(entries) = std::fs::read_dir(&self.root) else {
+            return Vec::new();
+        };
+        let mut names: Vec<_> = entries
+            .flatten()
+            .filter(|e| e.path().is_dir())
+            .filter_map(|e| e.file_name().into_string().ok())
+            .filter(|name| ModelName::parse_unversioned(name).is_ok())
+            .filter(|name| !self.versions(name).is_empty())
+            .collect();
+        names.sort();
+        names
+    }
+
+    /// Every version of every model, by name and version.
+    pub fn list(&self) -> Vec<Entry> {
+        let mut list = Vec::new();
+        for name in self.names() {
+            let default = read_default(&self.root.join(&name)).ok();
+            for version in self.versions(&name) {
+                let folder = self.root.join(&name).join(version.to_string());
+                list.push(Entry {
+                    is_default: default == Some(version),
+                    manifest: read_manifest(&folder).map(|(manifest, _)| manifest),
+                    name: name.clone(),
+                    version,
+                });
+            }
+        }
+        list
+    }
+
+    /// Whether there is a model of that name, in whatever state.
+    pub fn exists(&self, name: &str) -> bool {
+        self.root.join(name).is_dir()
+    }
+
+    /// The versions of a model, rising.
+    fn versions(&self, name: &str) -> Vec<u64> {
+        let Ok(entries) = std::fs::read_dir(self.root.join(name)) else {
+            return Vec::new();
+        };
+        let mut versions: Vec<u64> = entries
+            .flatten()
+            .filter_map(|e| e.file_name().to_str()?.parse().ok())
+            .collect();
+        versions.sort_unstable();
+        versions
+    }
+
+    /// Opens a model: reads and verifies what planning needs; weights are loaded when they are used.
+    ///
+    /// # Errors
+    /// `Plan` when there is no such model or version; `Execution` when it is damaged.
+    pub fn open(&self, name: &ModelName) -> Result<FittedModel> {
+        let version = self.resolve(name)?;
+        let folder = self.root.join(&name.name).join(version.to_string());
+        let (manifest, sums) = read_manifest(&folder)?;
+        Ok(FittedModel::new(
+            ModelName {
+                name: name.name.clone(),
+                version: Some(version),
+            },
+            manifest,
+            folder,
+            sums,
+            self.loaded.clone(),
+        ))
+    }
+
+    /// The version that `name` means.
+    fn resolve(&self, name: &ModelName) -> Result<u64> {
+        let versions = self.versions(&name.name);
+        if versions.is_empty() && !self.exists(&name.name) {
+            let known = self.names();
+            let known = match known.len() {
+                0 => format!("there are no models in {}", self.root.display()),
+                _ => format!("known: {}", known.join(", ")),
+            };
+            return Err(Error::plan(format!("unknown model {:?}; {known}", name.name)));
+        }
+        let default = || read_default(&self.root.join(&name.name));
+        let version = name.version.map_or_else(default, Ok)?;
+        if versions.contains(&version) {
+            return Ok(version);
+        }
+        let known: Vec<_> = versions.iter().map(u64::to_string).collect();
+        Err(Error::plan(format!(
+            "unknown version {version} of model {:?}; known: {}",
+            name.name,
+            known.join(", ")
+        )))
+    }
+
+    /// The version that the next publication of `name` gets, unless somebody else is faster.
+    pub fn next_version(&self, name: &str) -> u64 {
+        self.versions(name).last().map_or(1, |v| v + 1)
+    }
+
+    /// A place to make a new version in.
+    ///
+    /// # Errors
+    /// `Io` when the model folder can't be written.
+    pub fn draft(&self) -> Result<Draft> {
+        sweep(&self.root);
+        Draft::new(&self.root)
+    }
+
+    /// Publishes `draft` as a new model, or as the next version of it with `or_replace`. Returns the
+    /// version.
+    ///
+    /// # Errors
+    /// `Plan` when the name is taken; `Io` when the folder can't be written.
+    pub fn publish(&self, name: &str, draft: Draft, or_replace: bool) -> Result<u64> {
+        let _lock = self.lock()?;
+        let target = self.root.join(name);
+        if !target.exists() {
+            rename(&draft.model(), &target)?;
+            sync(&self.root)?;
+            return Ok(1);
+        }
+        if !or_replace {
+            return Err(taken(name));
+        }
+        let version = self.next_version(name);
+        rename(&draft.version(), &target.join(version.to_string()))?;
+        write_default(&target, version)?;
+        sync(&target)?;
+        Ok(version)
+    }
+
+    /// Removes a version, or with no version the whole model. The highest version that is left
+    /// becomes the default when the default one goes.
+    ///
+    /// # Errors
+    /// `Plan` when there is none; `Io` when the folder can't be written.
+    pub fn remove(&self, name: &ModelName) -> Result<()> {
+        let lock = self.lock()?;
+        let folder = self.root.join(&name.name);
+        if !folder.is_dir() || name.version.is_some() {
+            self.resolve(name)?;
+        }
+        let versions = self.versions(&name.name);
+        let bin = Draft::new(&self.root)?;
+        let away = bin.scratch().join("dropped");
+        match name.version {
+            Some(version) if versions.len() > 1 => {
+                let last = versions.iter().rev().find(|&&v| v != version);
+                if let (Some(&last), true) = (last, read_default(&folder).ok() == Some(version)) {
+                    write_default(&folder, last)?;
+                }
+                rename(&folder.join(version.to_string()), &away)?;
+            }
+            _ => rename(&folder, &away)?,
+        }
+        drop(lock);
+        // The draft takes what was dropped with it.
+        drop(bin);
+        Ok(())
+    }
+
+    /// Gives a model another name.
+    ///
+    /// # Errors
+    /// `Plan` when there is no such model or the name is taken; `Io` when the folder can't be written.
+    pub fn rename(&self, from: &str, to: &str) -> Result<()> {
+        let _lock = self.lock()?;
+        self.resolve(&ModelName {
+            name: from.to_string(),
+            version: None,
+        })?;
+        if self.exists(to) {
+            return Err(taken(to));
+        }
+        rename(&self.root.join(from), &self.root.join(to))?;
+        sync(&self.root)
+    }
+
+    /// Makes a version the one that the name alone means.
+    ///
+    /// # Errors
+    /// `Plan` when there is no such version; `Io` when the folder can't be written.
+    pub fn set_default(&self, name: &str, version: u64) -> Result<()> {
+        let _lock = self.lock()?;
+        let name = ModelName {
+            name: name.to_string(),
+            version: Some(version),
+        };
+        self.resolve(&name)?;
+        write_default(&self.root.join(&name.name), version)
+    }
+
+    /// Held while the catalog changes.
+    fn lock(&self) -> Result<File> {
+        let fail = |e| {
+            Error::io(
+                format!("can't write in the model folder {}", self.root.display()),
+                e,
+            )
+        };
+        if !self.root.exists() {
+            std::fs::create_dir_all(&self.root).map_err(fail)?;
+        }
+        let file = lock_file(&self.root.join(".lock")).map_err(fail)?;
+        file.lock().map_err(fail)?;
+        Ok(file)
+    }
+}
+
+/// The error for a name that is in use.
+pub fn taken(name: &str) -> Error {
+    Error::plan(format!(
+        "model {name:?} exists; CREATE OR REPLACE MODEL makes its next version"
+    ))
+}
+
+fn rename(from: &Path, to: &Path) -> Result<()> {
+    std::fs::rename(from, to).map_err(|e| Error::io(format!("can't write {}", to.display()), e))
+}
+
+fn read_manifest(folder: &Path) -> Result<(Manifest, Sums)> {
+    let sums = Sums::read(folder)?;
+    let bytes = sums.read_file(folder, MANIFEST)?;
+    let path = folder.join(MANIFEST);
+    let manifest = Manifest::parse(&bytes, &path.display().to_string())?;
+    Ok((manifest, sums))
+}
+
+/// Finds or makes an entry of the cache.
+pub(super) fn cached(
+    cache: &Cache,
+    key: &str,
+    load: impl FnOnce() -> Result<Loaded>,
+) -> Result<Arc<Loaded>> {
+    let find = || {
+        let mut entries = cache.lock().unwrap_or_else(PoisonError::into_inner);
+        let at = entries.iter().position(|(k, _)| k == key)?;
+        let entry = entries.remove(at);
+        let found = entry.1.clone();
+        entries.push(entry);
+        Some(found)
+    };
+    if let Some(found) = find() {
+        return Ok(found);
+    }
+    let loaded = Arc::new(load()?);
+    let mut entries = cache.lock().unwrap_or_else(PoisonError::into_inner);
+    if entries.len() >= LOADED {
+        entries.remove(0);
+    }
+    entries.push((key.to_string(), loaded.clone()));
+    Ok(loaded)
+}

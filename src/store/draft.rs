@@ -1,0 +1,206 @@
+//! A version of a model on its way to being published.
+
+use std::fs::{File, OpenOptions};
+use std::path::{Path, PathBuf};
+
+use tempfile::TempDir;
+
+use super::checksum::{self, Sums};
+use super::manifest::Manifest;
+use super::model::{MANIFEST, VOCABULARY, WEIGHTS};
+use crate::error::{Error, Result};
+use crate::feature::Encoder;
+use crate::layer::Params;
+
+/// How the names of unfinished folders begin; no model's name does.
+const PREFIX: &str = ".draft-";
+
+/// The default version's file in a model's folder.
+pub const DEFAULT: &str = "default";
+
+/// A folder beside the models that vanishes unless it is published. Its empty lock file is locked as
+/// long as the draft lives, so that leftovers of a killed process can be told from work in progress.
+pub struct Draft {
+    folder: TempDir,
+    _lock: File,
+}
+
+impl Draft {
+    /// A new draft in `root`, which is made where it is missing.
+    ///
+    /// # Errors
+    /// `Io` when there is no right or no space to write there.
+    pub fn new(root: &Path) -> Result<Self> {
+        let fail = |e| {
+            Error::io(
+                format!("can't write in the model folder {}", root.display()),
+                e,
+            )
+        };
+        std::fs::create_dir_all(root).map_err(fail)?;
+        let folder = tempfile::Builder::new()
+            .prefix(PREFIX)
+            .tempdir_in(root)
+            .map_err(fail)?;
+        let lock = lock_file(&folder.path().join("lock")).map_err(fail)?;
+        lock.lock().map_err(fail)?;
+        std::fs::create_dir_all(folder.path().join("model/1")).map_err(fail)?;
+        Ok(Self {
+            folder,
+            _lock: lock,
+        })
+    }
+
+    /// The folder that becomes a model's when the name is new.
+    pub fn model(&self) -> PathBuf {
+        self.folder.path().join("model")
+    }
+
+    /// The folder that becomes a version's.
+    pub fn version(&self) -> PathBuf {
+        self.model().join("1")
+    }
+
+    /// A place for rows that don't fit in memory while the draft is made.
+    pub fn scratch(&self) -> PathBuf {
+        self.folder.path().to_path_buf()
+    }
+
+    /// Writes all files of the version, with their checksums, through to the disk.
+    ///
+    /// # Errors
+    /// `Io` when the disk is full or the folder is gone.
+    pub fn write(&self, manifest: &Manifest, encoder: &Encoder, params: &Params) -> Result<()> {
+        let folder = self.version();
+        let json = serde_json::to_vec_pretty(manifest)
+            .map_err(|e| Error::internal(format!("the manifest can't be written as JSON: {e}")))?;
+        write(&folder.join(MANIFEST), &json)?;
+        let weights = params
+            .tensors()
+            .into_iter()
+            .map(|(name, t)| Ok((name, t.detach().f_to_device(tch::Device::Cpu)?)))
+            .collect::<Result<Vec<_>>>()?;
+        let path = folder.join(WEIGHTS);
+        tch::Tensor::write_safetensors(&weights, &path)
+            .map_err(|e| Error::execution(format!("can't write {}: {e}", path.display())))?;
+        encoder.save_vocabulary(&folder.join(VOCABULARY))?;
+        Sums::write(&folder, &[MANIFEST, WEIGHTS, VOCABULARY])?;
+        write_default(&self.model(), 1)?;
+        for file in [MANIFEST, WEIGHTS, VOCABULARY, checksum::SUMS] {
+            sync(&folder.join(file))?;
+        }
+        sync(&folder)?;
+        sync(&self.model())
+    }
+}
+
+/// Removes what killed processes left in `root`.
+pub fn sweep(root: &Path) {
+    let Ok(entries) = std::fs::read_dir(root) else {
+        return;
+    };
+    for entry in entries.flatten() {
+        let path = entry.path();
+        let abandoned = entry.file_name().to_string_lossy().starts_with(PREFIX)
+            && File::open(path.join("lock")).is_ok_and(|lock| lock.try_lock().is_ok());
+        if abandoned {
+            // A folder that can't be removed does no harm; the next sweep tries again.
+            let _ = std::fs::remove_dir_all(&path);
+        }
+    }
+}
+
+/// Opens or makes an empty file to lock.
+pub fn lock_file(path: &Path) -> std::io::Result<File> {
+    OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(path)
+}
+
+/// Makes `version` the default one of the model in `folder`, by one atomic rename.
+///
+/// # Errors
+/// `Io` when the folder can't be written.
+pub fn write_default(folder: &Path, version: u64) -> Result<()> {
+    let next = folder.join(".default.next");
+    write(&next, default_text(version).as_bytes())?;
+    sync(&next)?;
+    let path = folder.join(DEFAULT);
+    std::fs::rename(&next, &path)
+        .map_err(|e| Error::io(format!("can't write {}", path.display()), e))
+}
+
+/// The default version of the model in `folder`, verified.
+///
+/// # Errors
+/// `Execution` when the file is missing or damaged.
+pub fn read_default(folder: &Path) -> Result<u64> {
+    let path = folder.join(DEFAULT);
+    let text = String::from_utf8(checksum::read(&path)?).map_err(|_| checksum::damaged(&path))?;
+    let version = text.lines().next().and_then(|l| l.parse().ok());
+    match version {
+        Some(version) if text == default_text(version) => Ok(version),
+        _ => Err(checksum::damaged(&path)),
+    }
+}
+
+fn default_text(version: u64) -> String {
+    let line = format!("{version}\n");
+    let sum = checksum::of_bytes(line.as_bytes());
+    format!("{line}{sum}\n")
+}
+
+fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+    std::fs::write(path, bytes)
+        .map_err(|e| Error::io(format!("can't write {}", path.display()), e))
+}
+
+/// Waits until a file or folder is on the disk.
+pub fn sync(path: &Path) -> Result<()> {
+    File::open(path)
+        .and_then(|f| f.sync_all())
+        .map_err(|e| Error::io(format!("can't write {}", path.display()), e))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unpublished_draft_leaves_nothing() {
+        let root = tempfile::tempdir().unwrap();
+        let draft = Draft::new(root.path()).unwrap();
+        assert_eq!(std::fs::read_dir(root.path()).unwrap().count(), 1);
+        drop(draft);
+        assert_eq!(std::fs::read_dir(root.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn sweep_takes_leftovers_and_spares_work_in_progress() {
+        let root = tempfile::tempdir().unwrap();
+        let alive = Draft::new(root.path()).unwrap();
+        let left = root.path().join(".draft-killed");
+        std::fs::create_dir(&left).unwrap();
+        lock_file(&left.join("lock")).unwrap();
+        sweep(root.path());
+        assert!(!left.exists());
+        assert!(alive.version().exists());
+    }
+
+    #[test]
+    fn the_default_version_is_checked() {
+        let folder = tempfile::tempdir().unwrap();
+        write_default(folder.path(), 12).unwrap();
+        assert_eq!(read_default(folder.path()).unwrap(), 12);
+        let path = folder.path().join(DEFAULT);
+        let good = std::fs::read(&path).unwrap();
+        for at in 0..good.len() {
+            let mut bad = good.clone();
+            bad[at] ^= 1;
+            std::fs::write(&path, bad).unwrap();
+            assert!(read_default(folder.path()).is_err(), "byte {at}");
+        }
+    }
+}

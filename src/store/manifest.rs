@@ -1,0 +1,99 @@
+//! What is known of a stored model besides its weights and vocabularies.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::error::{Error, Result};
+use crate::feature::FittedSpec;
+use crate::model::{Config, Spec};
+use crate::train::Epoch;
+
+/// The format that this build writes, and the newest that it reads.
+pub const FORMAT_VERSION: u32 = 1;
+
+/// The manifest of one version of a model.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Manifest {
+    /// Format of the folder.
+    pub format_version: u32,
+    /// The architecture's name.
+    pub model_type: String,
+    /// When it was published: RFC 3339, UTC.
+    pub created: String,
+    /// Versions of the libraries that made it, by name.
+    pub libraries: BTreeMap<String, String>,
+    /// Every option that was in force, by name.
+    pub options: serde_json::Map<String, Value>,
+    /// The TRANSFORM list, as SQL.
+    pub transform: Option<String>,
+    /// The query whose rows it was trained on, as SQL.
+    pub query: String,
+    /// Rows of that query.
+    pub rows: u64,
+    /// Columns that the model reads at PREDICT with their encodings.
+    pub encoder: FittedSpec,
+    /// Sizes and rates.
+    pub config: Config,
+    /// Width of an embedding.
+    pub embedding_dim: i64,
+    /// Tasks in order.
+    pub tasks: Vec<String>,
+    /// The query's column that names the scenario.
+    pub scenario_col: Option<String>,
+    /// A row per epoch, split and task.
+    pub history: Vec<Epoch>,
+    /// The epoch whose weights these are.
+    pub best_epoch: usize,
+    /// Every task over the rows held back; empty without such rows.
+    pub scores: Vec<StoredScore>,
+}
+
+/// One task over the rows held back.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StoredScore {
+    /// The label's name.
+    pub task: String,
+    /// Rows in the task's sample space.
+    pub rows: u64,
+    /// Rows with label 1.
+    pub positives: u64,
+    /// Area under the ROC curve.
+    pub auc: Option<f64>,
+    /// Mean of the users' AUCs, weighted by their rows.
+    pub gauc: Option<f64>,
+    /// Mean cross entropy.
+    pub log_loss: Option<f64>,
+    /// Expected calibration error.
+    pub calibration_error: Option<f64>,
+    /// Root mean squared error of the probability.
+    pub rmse: Option<f64>,
+}
+
+impl Manifest {
+    /// Reads a manifest; `file` names it in errors.
+    ///
+    /// # Errors
+    /// `Execution` when it is not a manifest, or of a newer format.
+    pub fn parse(bytes: &[u8], file: &str) -> Result<Self> {
+        let wrong = |e: serde_json::Error| {
+            Error::execution(format!("{file} is not a model manifest: {e}"))
+        };
+        let value: Value = serde_json::from_slice(bytes).map_err(wrong)?;
+        match value.get("format_version").and_then(Value::as_u64) {
+            Some(version) if version > u64::from(FORMAT_VERSION) => {
+                Err(Error::execution(format!(
+                    "{file} has format version {version}; this build of sqltorch reads up to \
+                     {FORMAT_VERSION}: use a newer one"
+                )))
+            }
+            _ => serde_json::from_value(value).map_err(wrong),
+        }
+    }
+
+    /// What the architecture must know to build itself.
+    pub fn spec(&self) -> Spec {
+        Spec::new(self.encoder.layout(), self.embedding_dim, self.config.clone())
+    }
+}

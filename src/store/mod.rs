@@ -1,0 +1,23 @@
+//! Trained models by name and version: a folder each, published by one atomic rename.
+//!
+//! ```text
+//! models/.lock                     held while the catalog changes; empty
+//! models/ranker/default            the default version and its checksum
+//! models/ranker/1/manifest.json    options, features, layout, metrics, library versions
+//! models/ranker/1/weights.safetensors
+//! models/ranker/1/vocabulary.parquet
+//! models/ranker/1/SHA256SUMS       a checksum of each of these, and of itself
+//! ```
+
+mod catalog;
+mod checksum;
+mod draft;
+mod manifest;
+mod model;
+mod name;
+mod replica;
+
+pub use catalog::{Store, taken};
+pub use manifest::{FORMAT_VERSION, Manifest, StoredScore};
+pub use model::{FittedModel, Loaded, OutputColumn, ScoreTimes};
+pub use name::ModelName;

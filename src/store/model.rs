@@ -1,0 +1,269 @@
+//! A stored model, ready to score Arrow columns.
+//!
+//! Shapes: B rows, C id columns, N numbers.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use arrow::array::ArrayRef;
+use arrow::datatypes::DataType;
+use tch::{Device, Tensor};
+
+use super::catalog::cached;
+use super::checksum::Sums;
+use super::manifest::Manifest;
+use super::name::ModelName;
+use super::replica::ReplicaPool;
+use crate::error::{Error, Result};
+use crate::feature::{EncodedBatch, Encoder};
+use crate::layer::{Mode, Params};
+use crate::model::{self, Input, Network};
+use crate::tensor::batch::Batch;
+use crate::tensor::{catch, to_arrow};
+
+/// The manifest's file.
+pub const MANIFEST: &str = "manifest.json";
+/// The weights' file.
+pub const WEIGHTS: &str = "weights.safetensors";
+/// The vocabularies' file.
+pub const VOCABULARY: &str = "vocabulary.parquet";
+
+/// Rows that go through the network at once on a CPU, so that a layer's output stays in its cache.
+const CPU_ROWS: usize = 1024;
+
+/// A version of a model. Cheap to clone and to keep in a plan: weights are loaded when it first
+/// scores, and shared by all who use the same files.
+#[derive(Clone, Debug)]
+pub struct FittedModel {
+    name: ModelName,
+    manifest: Arc<Manifest>,
+    folder: PathBuf,
+    sums: Arc<Sums>,
+    cache: Arc<Mutex<Vec<(String, Arc<Loaded>)>>>,
+}
+
+/// A column that scoring adds.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct OutputColumn {
+    /// The column's name.
+    pub name: String,
+    /// Position of the task that it belongs to.
+    pub task: usize,
+}
+
+/// Where the time of scoring went, and what it met.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ScoreTimes {
+    /// Encoding features.
+    pub encode: Duration,
+    /// Running the network.
+    pub inference: Duration,
+    /// Values that training never saw.
+    pub unseen: u64,
+}
+
+/// What scoring needs in memory.
+pub struct Loaded {
+    encoder: Encoder,
+    pool: ReplicaPool,
+    device: Device,
+}
+
+impl std::fmt::Debug for Loaded {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Loaded")
+            .field("device", &self.device)
+            .finish_non_exhaustive()
+    }
+}
+
+impl FittedModel {
+    pub(super) fn new(
+        name: ModelName,
+        manifest: Manifest,
+        folder: PathBuf,
+        sums: Sums,
+        cache: Arc<Mutex<Vec<(String, Arc<Loaded>)>>>,
+    ) -> Self {
+        Self {
+            name,
+            manifest: Arc::new(manifest),
+            folder,
+            sums: Arc::new(sums),
+            cache,
+        }
+    }
+
+    /// Name and version.
+    pub fn name(&self) -> &ModelName {
+        &self.name
+    }
+
+    /// What is known of it.
+    pub fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// The folder of its files.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// A checksum of its content.
+    pub fn digest(&self) -> &str {
+        &self.sums.digest
+    }
+
+    /// Verifies every file of the version.
+    ///
+    /// # Errors
+    /// `Execution` for the first that is missing or damaged.
+    pub fn verify(&self) -> Result<()> {
+        self.sums.verify(&self.folder)
+    }
+
+    /// The columns that scoring adds, in task order.
+    pub fn outputs(&self) -> Vec<OutputColumn> {
+        let tasks = self.manifest.tasks.iter().enumerate();
+        tasks
+            .map(|(task, name)| OutputColumn {
+                name: format!("p_{name}"),
+                task,
+            })
+            .collect()
+    }
+
+    /// The type of an output.
+    pub fn output_type(&self, _output: &OutputColumn) -> DataType {
+        DataType::Float32
+    }
+
+    /// The names and shapes of all weights, by name.
+    ///
+    /// # Errors
+    /// As libtorch fails to build the network.
+    pub fn weight_shapes(&self) -> Result<Vec<(String, Vec<i64>)>> {
+        let params = Params::shapes();
+        let rows = self.manifest.encoder.layout().table_rows as i64;
+        let architecture = model::find(&self.manifest.model_type)?;
+        Network::new(architecture, &self.manifest.spec(), rows, &params)?;
+        Ok(params
+            .tensors()
+            .into_iter()
+            .map(|(name, tensor)| (name, tensor.size()))
+            .collect())
+    }
+
+    /// The position of a task.
+    ///
+    /// # Errors
+    /// `Plan` when the model has none of that name; the message lists all.
+    pub fn task(&self, name: &str) -> Result<usize> {
+        let tasks = &self.manifest.tasks;
+        tasks.iter().position(|t| t == name).ok_or_else(|| {
+            Error::plan(format!(
+                "unknown task {name:?}; model {} has: {}",
+                self.name.name,
+                tasks.join(", ")
+            ))
+        })
+    }
+
+    /// Loads and verifies weights and vocabularies, unless somebody has already.
+    ///
+    /// # Errors
+    /// `Execution` when a file is missing or damaged, or the model was dropped meanwhile.
+    pub fn load(&self, device: Device) -> Result<Arc<Loaded>> {
+        let key = format!("{} {device:?}", self.sums.digest);
+        cached(&self.cache, &key, || {
+            if !self.folder.exists() {
+                return Err(Error::execution(format!(
+                    "model {} was dropped while it was being used",
+                    self.name
+                )));
+            }
+            self.verify()?;
+            self.read(device)
+        })
+    }
+
+    fn read(&self, device: Device) -> Result<Loaded> {
+        let vocabulary = self.folder.join(VOCABULARY);
+        let encoder = Encoder::load(self.manifest.encoder.clone(), &vocabulary)?;
+        let weights = self.folder.join(WEIGHTS);
+        let tensors = Tensor::read_safetensors(&weights)?;
+        let params = Params::loaded(tensors, device)?;
+        let architecture = model::find(&self.manifest.model_type)?;
+        let spec = self.manifest.spec();
+        let rows = encoder.layout().table_rows as i64;
+        let pool = ReplicaPool::new(params, move |params| {
+            Network::new(architecture, &spec, rows, params)
+        })?;
+        Ok(Loaded {
+            encoder,
+            pool,
+            device,
+        })
+    }
+}
+
+impl Loaded {
+    /// Scores rows: `inputs` are the encoder's input columns in its order, each of `rows` values.
+    /// Returns a FLOAT column of probabilities for each of `tasks`, which lists positions in rising
+    /// order. `buffer` is reused from call to call.
+    ///
+    /// # Errors
+    /// `Execution` when a column can't be encoded; `Torch` or `Resources` when libtorch fails.
+    pub fn score(
+        &self,
+        inputs: &[ArrayRef],
+        rows: usize,
+        tasks: &[usize],
+        buffer: &mut EncodedBatch,
+        times: &mut ScoreTimes,
+    ) -> Result<Vec<ArrayRef>> {
+        let start = Instant::now();
+        times.unseen += self.encoder.encode(inputs, rows, buffer)?.unseen;
+        let encoded = Instant::now();
+        times.encode += encoded - start;
+        let columns = catch(|| {
+            self.pool
+                .with(|network| self.probabilities(network, buffer, tasks))
+        })?;
+        times.inference += encoded.elapsed();
+        Ok(columns)
+    }
+
+    fn probabilities(
+        &self,
+        network: &Network,
+        encoded: &EncodedBatch,
+        tasks: &[usize],
+    ) -> Result<Vec<ArrayRef>> {
+        let _guard = tch::no_grad_guard();
+        // Partitions score side by side: a thread each, none inside libtorch.
+        tch::set_num_threads(1);
+        let batch = Batch::new(encoded, self.device)?;
+        let rows = match self.device {
+            Device::Cpu => CPU_ROWS,
+            _ => encoded.rows.max(1),
+        };
+        let mut parts: Vec<Vec<Tensor>> = tasks.iter().map(|_| Vec::new()).collect();
+        for from in (0..encoded.rows).step_by(rows) {
+            let len = rows.min(encoded.rows - from) as i64;
+            let input = Input {
+                fields: network.embed(&batch.ids.narrow(0, from as i64, len)),
+                numbers: batch.numbers.narrow(0, from as i64, len),
+            };
+            let logits = network.logits(&input, tasks, Mode::Apply);
+            for (parts, logits) in parts.iter_mut().zip(logits) {
+                parts.push(logits.to_kind(tch::Kind::Float).sigmoid());
+            }
+        }
+        parts
+            .iter()
+            .map(|parts| to_arrow::float_column(&Tensor::cat(parts, 0)))
+            .collect()
+    }
+}

@@ -1,0 +1,53 @@
+//! Replicas of a network for concurrent scoring. A tensor may be used by one thread at a time; the
+//! replicas' tensors share their memory, so a replica costs next to nothing.
+
+use std::sync::{Mutex, PoisonError};
+
+use crate::error::Result;
+use crate::layer::Params;
+use crate::model::Network;
+
+/// Replicas that wait for work; as many are made as there is work at once.
+pub struct ReplicaPool {
+    idle: Mutex<Vec<Network>>,
+    params: Mutex<Params>,
+    build: Box<dyn Fn(&Params) -> Result<Network> + Send + Sync>,
+}
+
+impl ReplicaPool {
+    /// A pool of networks that `build` makes over `params`.
+    ///
+    /// # Errors
+    /// Those of `build`, tried once.
+    pub fn new(
+        params: Params,
+        build: impl Fn(&Params) -> Result<Network> + Send + Sync + 'static,
+    ) -> Result<Self> {
+        let first = build(&params)?;
+        Ok(Self {
+            idle: Mutex::new(vec![first]),
+            params: Mutex::new(params),
+            build: Box::new(build),
+        })
+    }
+
+    /// Runs `work` with a replica of its own. One that was in use when `work` panicked is not used
+    /// again.
+    ///
+    /// # Errors
+    /// Those of `work`, and of building a replica.
+    pub fn with<T>(&self, work: impl FnOnce(&Network) -> Result<T>) -> Result<T> {
+        let idle = lock(&self.idle).pop();
+        let network = match idle {
+            Some(network) => network,
+            None => (self.build)(&lock(&self.params).share())?,
+        };
+        let result = work(&network);
+        lock(&self.idle).push(network);
+        result
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,151 @@
+//! Losses and metrics of a network over encoded rows.
+
+use tch::{Device, Kind, Tensor};
+
+use crate::error::Result;
+use crate::feature::{EncodedBatch, Order, RowSet};
+use crate::layer::Mode;
+use crate::metric;
+use crate::model::{Input, Network};
+use crate::tensor::batch::Batch;
+
+/// What the rows say of one task.
+#[derive(Clone, Debug, Default)]
+pub struct TaskScore {
+    /// Rows in the task's sample space.
+    pub rows: u64,
+    /// Rows with label 1.
+    pub positives: u64,
+    /// Mean cross entropy.
+    pub loss: Option<f64>,
+    /// Area under the ROC curve.
+    pub auc: Option<f64>,
+    /// Mean of the users' AUCs, weighted by their rows.
+    pub gauc: Option<f64>,
+    /// Expected calibration error.
+    pub calibration_error: Option<f64>,
+    /// Root mean squared error of the probability.
+    pub rmse: Option<f64>,
+}
+
+/// The loss of one binary task over its sample space: a scalar, 0 when no row is in it. `logits` is
+/// `[B, 1]`, `labels` `[B]` with NaN outside of the sample space.
+pub fn task_loss(logits: &Tensor, labels: &Tensor) -> Tensor {
+    let inside = labels.isnan().logical_not();
+    let weight = inside.to_kind(Kind::Float);
+    let count = weight.sum(Kind::Float).clamp_min(1.);
+    let labels = labels.nan_to_num(0., None, None);
+    let logits = logits.squeeze_dim(1).to_kind(Kind::Float);
+    logits.binary_cross_entropy_with_logits(
+        &labels,
+        Some(&weight),
+        None::<&Tensor>,
+        tch::Reduction::Sum,
+    ) / count
+}
+
+/// Scores of every task over `rows`, in task order. `groups` is the id column of users, for gauc.
+///
+/// # Errors
+/// `Io` when spilled rows can't be read; `Cancelled` when `go_on` says so; `Torch` when the device
+/// has no memory left.
+pub fn evaluate(
+    network: &Network,
+    rows: &RowSet,
+    num_tasks: usize,
+    groups: Option<usize>,
+    device: Device,
+    go_on: &dyn Fn() -> bool,
+) -> Result<Vec<TaskScore>> {
+    let _guard = tch::no_grad_guard();
+    let tasks: Vec<_> = (0..num_tasks).collect();
+    let total = rows.rows() as usize;
+    let mut scores = vec![Vec::with_capacity(total); num_tasks];
+    let mut labels = vec![Vec::with_capacity(total); num_tasks];
+    let mut users: Vec<i32> = Vec::new();
+    let mut encoded = EncodedBatch::default();
+    let mut batches = rows.batches(EVAL_BATCH, Order::Stored);
+    while batches.next_into(&mut encoded)? {
+        if !go_on() {
+            return Err(crate::Error::cancelled());
+        }
+        let batch = Batch::new(&encoded, device)?;
+        let input = Input {
+            fields: network.embed(&batch.ids),
+            numbers: batch.numbers,
+        };
+        for (scores, logits) in scores
+            .iter_mut()
+            .zip(network.logits(&input, &tasks, Mode::Apply))
+        {
+            append(scores, &logits)?;
+        }
+        for (task, labels) in labels.iter_mut().enumerate() {
+            labels.extend(encoded.labels.iter().skip(task).step_by(num_tasks));
+        }
+        if let Some(column) = groups {
+            let columns = encoded.ids.len() / encoded.rows.max(1);
+            users.extend(encoded.ids.iter().skip(column).step_by(columns));
+        }
+    }
+    Ok(scores
+        .into_iter()
+        .zip(&labels)
+        .map(|(logits, labels)| task_score(logits, labels, groups.map(|_| users.as_slice())))
+        .collect())
+}
+
+/// Rows of a batch in evaluation.
+const EVAL_BATCH: usize = 4096;
+
+/// Appends a `[B, 1]` tensor to `to`.
+pub fn append(to: &mut Vec<f32>, logits: &Tensor) -> Result<()> {
+    let logits = logits
+        .f_to_device(Device::Cpu)?
+        .f_to_kind(Kind::Float)?
+        .f_contiguous()?;
+    let (old, new) = (to.len(), logits.numel());
+    to.resize(old + new, 0.);
+    Ok(logits.f_copy_data(&mut to[old..], new)?)
+}
+
+/// All metrics of one task from its logits and labels (NaN outside of the sample space).
+fn task_score(logits: Vec<f32>, labels: &[f32], users: Option<&[i32]>) -> TaskScore {
+    let rows = labels.iter().filter(|y| !y.is_nan()).count();
+    let loss: f64 = logits
+        .iter()
+        .zip(labels)
+        .filter(|(_, y)| !y.is_nan())
+        .map(|(&x, &y)| {
+            let (x, y) = (f64::from(x), f64::from(y));
+            x.max(0.) - x * y + (-x.abs()).exp().ln_1p()
+        })
+        .sum();
+    let probabilities: Vec<f32> = logits.iter().map(|x| 1. / (1. + (-x).exp())).collect();
+    TaskScore {
+        rows: rows as u64,
+        positives: labels.iter().filter(|&&y| y == 1.).count() as u64,
+        loss: (rows > 0).then(|| loss / rows as f64),
+        auc: metric::auc::auc(labels, &logits),
+        gauc: users.and_then(|users| metric::gauc::gauc(labels, &logits, users)),
+        calibration_error: metric::calibration_error::calibration_error(labels, &probabilities),
+        rmse: metric::rmse::rmse(labels, &probabilities),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_outside_of_the_sample_space_add_nothing() {
+        let logits = Tensor::from_slice(&[0.3f32, -1., 2.]).view([3, 1]);
+        let all = task_loss(&logits, &Tensor::from_slice(&[1f32, 0., f32::NAN]));
+        let two = task_loss(&logits.narrow(0, 0, 2), &Tensor::from_slice(&[1f32, 0.]));
+        assert!((all.double_value(&[]) - two.double_value(&[])).abs() < 1e-7);
+        // -(ln sigmoid(0.3) + ln(1 - sigmoid(-1))) / 2
+        assert!((two.double_value(&[]) - 0.433_808_5).abs() < 1e-5);
+        let none = task_loss(&logits, &Tensor::from_slice(&[f32::NAN; 3]));
+        assert_eq!(none.double_value(&[]), 0.);
+    }
+}

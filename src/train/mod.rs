@@ -1,0 +1,14 @@
+//! Training: the supervised loop, optimizers and loss weighting. It does not know which architecture
+//! it trains, and reports through a callback.
+
+mod early_stop;
+mod evaluate;
+mod fit;
+pub mod optimizer;
+mod report;
+mod threads;
+pub mod weighting;
+
+pub use fit::{Fit, TrainOptions, Trained, fit};
+pub use report::{Epoch, Progress, TrainingEvent};
+pub use threads::with_threads;
