@@ -8,19 +8,17 @@ use std::sync::Arc;
 
 use datafusion::dataframe::DataFrame;
 use datafusion::error::DataFusionError;
-use datafusion::execution::{SessionState, SessionStateBuilder};
 use datafusion::execution::memory_pool::{GreedyMemoryPool, TrackConsumersPool};
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
+use datafusion::execution::{SessionState, SessionStateBuilder};
 use datafusion::prelude::{SessionConfig, SessionContext};
 use datafusion::sql::parser::Statement;
 use datafusion::sql::sqlparser::dialect::dialect_from_str;
 
-use crate::error::{Error, Result};
-use crate::relation::{
-    Environment, LiftPredict, PruneTasks, Relations, Settings, WithExtensions,
-};
-use crate::train::Progress;
 use crate::device::Choice;
+use crate::error::{Error, Result};
+use crate::relation::{Environment, LiftPredict, PruneTasks, Relations, Settings, WithExtensions};
+use crate::train::Progress;
 use crate::{dialect, function};
 
 /// A session: DataFusion with models. Cheap to clone; clones share everything.
@@ -184,7 +182,10 @@ fn register(
         Some(options)
     };
     let environment = Arc::new(Environment::new(progress, config));
-    let known = state.read().scalar_functions().contains_key(function::predict::NAME);
+    let known = state
+        .read()
+        .scalar_functions()
+        .contains_key(function::predict::NAME);
     if known {
         return Ok(environment);
     }
@@ -198,7 +199,12 @@ fn register(
     context.add_analyzer_rule(Arc::new(LiftPredict::new(environment.clone())));
     context.add_optimizer_rule(Arc::new(PruneTasks));
     let mut state = state.write();
-    if state.config_options().extensions.get::<Settings>().is_none() {
+    if state
+        .config_options()
+        .extensions
+        .get::<Settings>()
+        .is_none()
+    {
         let options = state.config_mut().options_mut();
         options.extensions.insert(Settings::default());
     }
@@ -210,4 +216,36 @@ fn register(
         .with_query_planner(Arc::new(planner))
         .build();
     Ok(environment)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::relation;
+
+    /// The dialect rewrites arguments only inside of calls that it knows by name.
+    #[test]
+    fn the_dialect_knows_every_relation() {
+        for relation in relation::ALL {
+            let name = relation.name;
+            let known = name.starts_with("ml_") || dialect::RELATIONS.contains(&name);
+            assert!(known, "{name}");
+        }
+    }
+
+    /// What SHOW FUNCTIONS shows as an example must at least parse and, where it needs no model or
+    /// table, run.
+    #[tokio::test]
+    async fn the_examples_of_relations_parse() {
+        let models = tempfile::tempdir().unwrap();
+        let engine = Engine::builder().model_dir(models.path()).build().unwrap();
+        for relation in relation::ALL {
+            let result = engine.sql(relation.example).await;
+            if let Err(e) = result {
+                let text = e.to_string();
+                let missing = text.contains("unknown model") || text.contains("not found");
+                assert!(missing, "{}: {text}", relation.name);
+            }
+        }
+    }
 }

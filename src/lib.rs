@@ -24,7 +24,7 @@ mod store;
 mod tensor;
 mod train;
 
-pub use dialect::{Piece, split_statements};
+pub use dialect::{ALL as STATEMENTS, Piece, Statement, split_statements};
 pub use engine::{Engine, EngineBuilder, register_all};
 pub use error::{Error, Result};
 pub use train::{Progress, TrainingEvent};

@@ -256,8 +256,7 @@ fn is_finished(input: &str) -> bool {
         || super::shell::is_word_command(input)
         || split_statements(input)
             .last()
-            .is_some_and(|last| last.complete)
-        || (split_statements(input).is_empty() && !input.contains("/*"))
+            .is_none_or(|last| last.complete)
 }
 
 /// What can stand at the end of a text.
@@ -390,6 +389,7 @@ mod tests {
             "\\d",
             "quit",
             "-- nothing",
+            "/* a */",
         ] {
             assert!(is_finished(finished), "{finished}");
         }

@@ -162,13 +162,15 @@ fn plain_io(error: &io::Error) -> String {
 
 /// Takes out what DataFusion writes around and between messages.
 fn tidy(text: &str) -> String {
-    const NOISE: [&str; 6] = [
+    const NOISE: [&str; 7] = [
         "Error during planning: ",
         "Execution error: ",
         "Arrow error: ",
         "External error: ",
         "SQL error: ",
         "Schema error: ",
+        // Where a table is looked for when nothing is said about it.
+        "datafusion.public.",
     ];
     let text = text.split("\n\nbacktrace: ").next().unwrap_or_default();
     let mut text = text.trim_end().trim_end_matches('.').to_string();

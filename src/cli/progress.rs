@@ -161,11 +161,12 @@ impl Progress for TrainingBar {
                     bar.set_position(*batch);
                 }
             }
-            TrainingEvent::Evaluating => {}
-            TrainingEvent::Finished => {
-                drop(drawn);
-                self.hide();
+            TrainingEvent::Evaluating => {
+                if let Some((Phase::Training, bar)) = &drawn.bar {
+                    bar.set_message("evaluating");
+                }
             }
+            TrainingEvent::Finished => drawn.bar = None,
         }
     }
 }

@@ -70,10 +70,13 @@ impl Session {
         while let Some(batch) = rows.next().await {
             let batch = batch?;
             count += batch.num_rows() as u64;
+            // Here a job ends that was cancelled in the middle of a long computation.
+            tokio::task::yield_now().await;
             self.bar
                 .suspend(|| writer.write(&batch, &mut out).and_then(|()| out.flush()))
                 .map_err(|e| Failure::output(&e))?;
         }
+        tokio::task::yield_now().await;
         self.bar.hide();
         writer
             .finish(&mut out)

@@ -25,6 +25,7 @@ mod show_model_types;
 mod show_models;
 mod split;
 
+#[cfg(test)]
 pub use calls::RELATIONS;
 pub use parser::parse;
 pub use split::{Piece, split_statements};

@@ -27,7 +27,10 @@ impl Ids {
     pub(super) fn new(shared: &Shared, merged: &[Merged]) -> Result<Self> {
         let mut ids = Self {
             kept: Vec::new(),
-            layout: Layout { tasks: shared.spec.tasks.clone(), ..Layout::default() },
+            layout: Layout {
+                tasks: shared.spec.tasks.clone(),
+                ..Layout::default()
+            },
             parts: Vec::with_capacity(merged.len()),
         };
         for (slot, (id, merged)) in shared.record.ids.iter().zip(merged).enumerate() {
@@ -59,7 +62,10 @@ impl Ids {
                 offset: offset as u32,
                 cardinality: merged.cardinality() as u32,
             });
-            ids.parts.push(Some(IdPart { slot: at, buckets: merged.buckets }));
+            ids.parts.push(Some(IdPart {
+                slot: at,
+                buckets: merged.buckets,
+            }));
             ids.kept.push(slot);
         }
         Ok(ids)
@@ -78,9 +84,15 @@ pub(super) fn assemble(
     let shift = record.ids.len() - ids.kept.len();
     let mut columns: Vec<_> = nulls
         .into_iter()
-        .map(|n| ColumnStats { nulls: Some(n), ..ColumnStats::default() })
+        .map(|n| ColumnStats {
+            nulls: Some(n),
+            ..ColumnStats::default()
+        })
         .collect();
-    let mut numbers = Numbers { layout: ids.layout, finisher: Finisher::default() };
+    let mut numbers = Numbers {
+        layout: ids.layout,
+        finisher: Finisher::default(),
+    };
     let mut features = Vec::new();
     let mut moments = moments.iter();
     let mut take = |n: usize| moments.by_ref().take(n).collect::<Vec<_>>();
@@ -90,12 +102,19 @@ pub(super) fn assemble(
         let kind = match feature.slots {
             Slots::Category { id } => {
                 stats.distinct = merged[id].distinct;
-                ids.parts[id].clone().map(FittedKind::Category).ok_or_else(|| merged[id].constant_reason())
+                ids.parts[id]
+                    .clone()
+                    .map(FittedKind::Category)
+                    .ok_or_else(|| merged[id].constant_reason())
             }
             Slots::Number { word } => numbers
                 .number(name, "", word - shift, take(1)[0], false)
                 .map(FittedKind::Number),
-            Slots::Time { hour, weekday, word } => {
+            Slots::Time {
+                hour,
+                weekday,
+                word,
+            } => {
                 let is_date = shared.spec.columns[feature.column].class != Class::Time;
                 let part = if is_date { " (age)" } else { " (hours)" };
                 let value = numbers.number(name, part, word - shift, take(1)[0], is_date);
@@ -103,7 +122,11 @@ pub(super) fn assemble(
                 let weekday = weekday.and_then(|w| ids.parts[w].clone());
                 match value {
                     Err(why) if hour.is_none() && weekday.is_none() => Err(why),
-                    value => Ok(FittedKind::Time { hour, weekday, value: value.ok() }),
+                    value => Ok(FittedKind::Time {
+                        hour,
+                        weekday,
+                        value: value.ok(),
+                    }),
                 }
             }
             Slots::Vector { word, len } => numbers
@@ -111,11 +134,17 @@ pub(super) fn assemble(
                 .map(FittedKind::Vector),
         };
         match kind {
-            Ok(kind) => features.push(FittedFeature { column: feature.column, kind }),
+            Ok(kind) => features.push(FittedFeature {
+                column: feature.column,
+                kind,
+            }),
             Err(why) => stats.dropped = Some(why),
         }
     }
-    let Numbers { layout, mut finisher } = numbers;
+    let Numbers {
+        layout,
+        mut finisher,
+    } = numbers;
     if features.is_empty() {
         return Err(Error::execution(
             "no feature left to train on: every feature is constant or NULL in all training rows",
@@ -126,7 +155,15 @@ pub(super) fn assemble(
     finisher.labels = record.labels - shift;
     finisher.tasks = layout.tasks.len();
     let spec = shared.spec.clone();
-    Ok((FittedSpec { spec, layout, features, columns }, finisher))
+    Ok((
+        FittedSpec {
+            spec,
+            layout,
+            features,
+            columns,
+        },
+        finisher,
+    ))
 }
 
 /// Numbers on their way into the layout.
@@ -153,7 +190,9 @@ impl Numbers {
             scale.factor = -scale.factor;
         }
         let dense = self.add(format!("{name}{part}"));
-        let flag = moments.has_missing().then(|| self.add(format!("{name} (missing)")));
+        let flag = moments
+            .has_missing()
+            .then(|| self.add(format!("{name} (missing)")));
         let part = NumberPart { dense, scale, flag };
         self.finisher.numbers.push((word, part.clone()));
         Ok(part)

@@ -72,7 +72,11 @@ impl Assign for Growing<'_> {
     #[inline(always)]
     fn integer(&mut self, value: i64) -> u32 {
         let found = self.vocabulary.find_integer(value);
-        self.id(found, || hash_key(integer_key(value)), |v| v.add_integer(value))
+        self.id(
+            found,
+            || hash_key(integer_key(value)),
+            |v| v.add_integer(value),
+        )
     }
 
     #[inline(always)]
@@ -143,4 +147,3 @@ impl Assign for Fixed<'_> {
         }
     }
 }
-

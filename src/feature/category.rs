@@ -42,7 +42,13 @@ pub(super) fn read(
     if let Some(dictionary) = array.as_any_dictionary_opt() {
         let keys = dictionary.normalized_keys();
         let nulls = dictionary.keys().nulls();
-        return values(dictionary.values(), Rows::new(&keys, nulls), assign, hashes, ids);
+        return values(
+            dictionary.values(),
+            Rows::new(&keys, nulls),
+            assign,
+            hashes,
+            ids,
+        );
     }
     values(array, Flat, assign, hashes, ids)
 }
@@ -170,31 +176,56 @@ fn values<W: Walk, A: Assign, H: Hashes>(
     ids: &mut [u32],
 ) -> Result<()> {
     use DataType as D;
-    let to = Target { walk, assign, hashes, ids };
+    let to = Target {
+        walk,
+        assign,
+        hashes,
+        ids,
+    };
     match array.data_type() {
         D::Null => to.nulls(array.len()),
         D::Utf8 => to.bytes(array.as_string::<i32>()),
         D::LargeUtf8 => to.bytes(array.as_string::<i64>()),
         D::Utf8View => to.views(array.as_string_view()),
         D::Boolean => to.booleans(array.as_boolean()),
-        D::Int8 => to.numbers(array.as_primitive::<Int8Type>(), |v| Number::Integer(v.into())),
-        D::Int16 => to.numbers(array.as_primitive::<Int16Type>(), |v| Number::Integer(v.into())),
-        D::Int32 => to.numbers(array.as_primitive::<Int32Type>(), |v| Number::Integer(v.into())),
+        D::Int8 => to.numbers(array.as_primitive::<Int8Type>(), |v| {
+            Number::Integer(v.into())
+        }),
+        D::Int16 => to.numbers(array.as_primitive::<Int16Type>(), |v| {
+            Number::Integer(v.into())
+        }),
+        D::Int32 => to.numbers(array.as_primitive::<Int32Type>(), |v| {
+            Number::Integer(v.into())
+        }),
         D::Int64 => to.numbers(array.as_primitive::<Int64Type>(), Number::Integer),
-        D::UInt8 => to.numbers(array.as_primitive::<UInt8Type>(), |v| Number::Integer(v.into())),
-        D::UInt16 => to.numbers(array.as_primitive::<UInt16Type>(), |v| Number::Integer(v.into())),
-        D::UInt32 => to.numbers(array.as_primitive::<UInt32Type>(), |v| Number::Integer(v.into())),
+        D::UInt8 => to.numbers(array.as_primitive::<UInt8Type>(), |v| {
+            Number::Integer(v.into())
+        }),
+        D::UInt16 => to.numbers(array.as_primitive::<UInt16Type>(), |v| {
+            Number::Integer(v.into())
+        }),
+        D::UInt32 => to.numbers(array.as_primitive::<UInt32Type>(), |v| {
+            Number::Integer(v.into())
+        }),
         D::UInt64 => to.numbers(array.as_primitive::<UInt64Type>(), unsigned_number),
-        D::Float16 => to.numbers(array.as_primitive::<Float16Type>(), |v| float_number(v.into())),
-        D::Float32 => to.numbers(array.as_primitive::<Float32Type>(), |v| float_number(v.into())),
+        D::Float16 => to.numbers(array.as_primitive::<Float16Type>(), |v| {
+            float_number(v.into())
+        }),
+        D::Float32 => to.numbers(array.as_primitive::<Float32Type>(), |v| {
+            float_number(v.into())
+        }),
         D::Float64 => to.numbers(array.as_primitive::<Float64Type>(), float_number),
-        D::Date32 => to.numbers(array.as_primitive::<Date32Type>(), |v| Number::Integer(v.into())),
+        D::Date32 => to.numbers(array.as_primitive::<Date32Type>(), |v| {
+            Number::Integer(v.into())
+        }),
         D::Date64 => to.numbers(array.as_primitive::<Date64Type>(), |v| {
             Number::Integer(v.div_euclid(86_400_000))
         }),
         D::Decimal128(_, scale) => {
             let scale = *scale;
-            to.numbers(array.as_primitive::<Decimal128Type>(), |v| decimal(v, scale));
+            to.numbers(array.as_primitive::<Decimal128Type>(), |v| {
+                decimal(v, scale)
+            });
         }
         D::Decimal32(_, scale) | D::Decimal64(_, scale) => {
             let wide = cast(array, &D::Decimal128(38, *scale))?;
@@ -207,7 +238,9 @@ fn values<W: Walk, A: Assign, H: Hashes>(
         D::Timestamp(unit, _) => {
             let unit = nanoseconds(*unit);
             let ticks = cast(array, &D::Int64)?;
-            to.numbers(ticks.as_primitive::<Int64Type>(), |v| wide_number(i128::from(v) * unit));
+            to.numbers(ticks.as_primitive::<Int64Type>(), |v| {
+                wide_number(i128::from(v) * unit)
+            });
         }
         D::Time32(_) | D::Time64(_) => {
             let ticks = cast(&cast(array, &D::Time64(TimeUnit::Nanosecond))?, &D::Int64)?;
@@ -255,21 +288,39 @@ impl<W: Walk, A: Assign, H: Hashes> Target<'_, W, A, H> {
     ) {
         let all = array.values();
         let value = |i: usize| Value::Number(number(all[i]));
-        self.walk
-            .walk(array.nulls(), value, all.len(), self.assign, self.hashes, self.ids);
+        self.walk.walk(
+            array.nulls(),
+            value,
+            all.len(),
+            self.assign,
+            self.hashes,
+            self.ids,
+        );
     }
 
     fn booleans(self, array: &BooleanArray) {
         let all = array.values();
         let value = |i| Value::Number(Number::Integer(all.value(i).into()));
-        self.walk
-            .walk(array.nulls(), value, all.len(), self.assign, self.hashes, self.ids);
+        self.walk.walk(
+            array.nulls(),
+            value,
+            all.len(),
+            self.assign,
+            self.hashes,
+            self.ids,
+        );
     }
 
     fn bytes<T: ByteArrayType<Native = str>>(self, array: &GenericByteArray<T>) {
         let value = |i| Value::Text(array.value(i).as_bytes());
-        self.walk
-            .walk(array.nulls(), value, array.len(), self.assign, self.hashes, self.ids);
+        self.walk.walk(
+            array.nulls(),
+            value,
+            array.len(),
+            self.assign,
+            self.hashes,
+            self.ids,
+        );
     }
 
     fn views<T: ByteViewType<Native = str>>(self, array: &GenericByteViewArray<T>) {
@@ -281,8 +332,14 @@ impl<W: Walk, A: Assign, H: Hashes> Target<'_, W, A, H> {
             }
             Value::Key(view_key(view))
         };
-        self.walk
-            .walk(array.nulls(), value, views.len(), self.assign, self.hashes, self.ids);
+        self.walk.walk(
+            array.nulls(),
+            value,
+            views.len(),
+            self.assign,
+            self.hashes,
+            self.ids,
+        );
     }
 }
 

@@ -74,7 +74,12 @@ fn hash_threshold(
     rows: u64,
     wanted: u64,
 ) -> Result<Option<u64>> {
-    let rows_of = |b: usize| partitions.iter().map(|p| p.chunks.bucket_rows(b)).sum::<u64>();
+    let rows_of = |b: usize| {
+        partitions
+            .iter()
+            .map(|p| p.chunks.bucket_rows(b))
+            .sum::<u64>()
+    };
     let mut above = 0;
     let mut bucket = BUCKETS - 1;
     while bucket > 0 && above + rows_of(bucket) < wanted {
@@ -128,7 +133,9 @@ fn count(shared: &Shared, partition: &PartitionFitter, rule: Rule) -> Result<Cen
     let tasks = shared.spec.tasks.len();
     let slots = partition.vocabularies.iter();
     let mut census = Census {
-        counts: slots.map(|v| vec![0; provisional_ids(v, &shared.spec.bounds)]).collect(),
+        counts: slots
+            .map(|v| vec![0; provisional_ids(v, &shared.spec.bounds)])
+            .collect(),
         train: vec![LabelCount::default(); tasks],
         eval: vec![LabelCount::default(); tasks],
         train_rows: 0,
@@ -138,14 +145,24 @@ fn count(shared: &Shared, partition: &PartitionFitter, rule: Rule) -> Result<Cen
         shared.check_stop()?;
         partition.chunks.visit(bucket, |records| {
             for row in records.chunks_exact(record.words) {
-                let labels = row[record.labels..record.hash].iter().map(|w| f32::from_bits(*w));
+                let labels = row[record.labels..record.hash]
+                    .iter()
+                    .map(|w| f32::from_bits(*w));
                 if rule.is_eval(record.hash_of(row), record.key_of(row)) {
                     census.eval_rows += 1;
-                    census.eval.iter_mut().zip(labels).for_each(|(c, l)| c.add(l));
+                    census
+                        .eval
+                        .iter_mut()
+                        .zip(labels)
+                        .for_each(|(c, l)| c.add(l));
                     continue;
                 }
                 census.train_rows += 1;
-                census.train.iter_mut().zip(labels).for_each(|(c, l)| c.add(l));
+                census
+                    .train
+                    .iter_mut()
+                    .zip(labels)
+                    .for_each(|(c, l)| c.add(l));
                 for (counts, id) in census.counts.iter_mut().zip(row) {
                     if let Some(count) = counts.get_mut(*id as usize) {
                         *count = count.saturating_add(1);

@@ -197,9 +197,13 @@ pub(super) fn read_words(
     dir: &Path,
 ) -> Result<MutableBuffer> {
     let mut buffer = MutableBuffer::from_len_zeroed(bytes);
-    file.read_exact_at(buffer.as_slice_mut(), offset).map_err(|e| {
-        Error::io(format!("reading spilled rows back from {}", dir.display()), e)
-    })?;
+    file.read_exact_at(buffer.as_slice_mut(), offset)
+        .map_err(|e| {
+            Error::io(
+                format!("reading spilled rows back from {}", dir.display()),
+                e,
+            )
+        })?;
     Ok(buffer)
 }
 
@@ -243,7 +247,10 @@ mod tests {
         numbers.sort_unstable();
         assert_eq!(numbers, (0..6100).collect::<Vec<_>>());
         assert_eq!(chunks.rows(), 6100);
-        assert_eq!((0..BUCKETS).map(|b| chunks.bucket_rows(b)).sum::<u64>(), 6100);
+        assert_eq!(
+            (0..BUCKETS).map(|b| chunks.bucket_rows(b)).sum::<u64>(),
+            6100
+        );
     }
 
     #[test]

@@ -111,7 +111,10 @@ mod tests {
             (DataType::Boolean, Class::Number),
             (DataType::Decimal256(40, 2), Class::Number),
             (DataType::Float16, Class::Number),
-            (DataType::Timestamp(TimeUnit::Second, Some("UTC".into())), Class::Date),
+            (
+                DataType::Timestamp(TimeUnit::Second, Some("UTC".into())),
+                Class::Date,
+            ),
             (DataType::Interval(IntervalUnit::DayTime), Class::Duration),
             (vector(DataType::Float32, 3), Class::Vector(3)),
             (vector(DataType::Utf8, 3), Class::Unusable),

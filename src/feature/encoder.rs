@@ -45,7 +45,11 @@ impl Encoder {
         charge: Option<Charge>,
     ) -> Self {
         Self {
-            inner: Arc::new(Inner { fitted, vocabularies, _charge: charge }),
+            inner: Arc::new(Inner {
+                fitted,
+                vocabularies,
+                _charge: charge,
+            }),
         }
     }
 
@@ -121,7 +125,11 @@ impl Encoder {
                 labels.len()
             )));
         }
-        let EncodedBatch { labels: values, scratch, .. } = out;
+        let EncodedBatch {
+            labels: values,
+            scratch,
+            ..
+        } = out;
         values.clear();
         values.resize(out.rows * tasks.len(), f32::NAN);
         for (at, (task, array)) in tasks.iter().zip(labels).enumerate() {
@@ -165,7 +173,13 @@ impl Encoder {
         rows: usize,
         scratch: &mut Scratch,
     ) -> Result<u64> {
-        let Scratch { words, stride, numbers, times, .. } = scratch;
+        let Scratch {
+            words,
+            stride,
+            numbers,
+            times,
+            ..
+        } = scratch;
         let stride = *stride;
         let mut unseen = 0;
         match kind {
@@ -179,7 +193,11 @@ impl Encoder {
                 number::read(array, numbers)?;
                 self.put_number(part, numbers, words, stride);
             }
-            FittedKind::Time { hour, weekday, value } => {
+            FittedKind::Time {
+                hour,
+                weekday,
+                value,
+            } => {
                 times.read(array)?;
                 for (part, values) in [(hour, &times.hour), (weekday, &times.weekday)] {
                     if let Some(part) = part {

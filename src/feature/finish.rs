@@ -40,9 +40,15 @@ impl Fitter {
     pub fn finish(self, partitions: Vec<PartitionFitter>) -> Result<Fitted> {
         let shared = self.shared;
         let mut pass = Pass::new(&shared, partitions);
-        let rows = pass.partitions.iter().map(PartitionFitter::rows).sum::<u64>();
+        let rows = pass
+            .partitions
+            .iter()
+            .map(PartitionFitter::rows)
+            .sum::<u64>();
         if rows == 0 {
-            return Err(Error::execution("no rows to train on: the query returned 0 rows"));
+            return Err(Error::execution(
+                "no rows to train on: the query returned 0 rows",
+            ));
         }
         let rule = census::rule(&shared, &pass.partitions, rows)?;
         let censuses = census::take(&shared, &pass.partitions, rule)?;
@@ -71,8 +77,22 @@ impl Fitter {
         drop(maps);
         let (fitted, finisher) = assemble(&shared, ids, &merged, nulls, &staged.moments)?;
         let mut charge = pass.charge;
-        let train = row_set(&shared, staged.train, &totals.train, totals.train_rows, &finisher, &mut charge)?;
-        let eval = row_set(&shared, staged.eval, &totals.eval, totals.eval_rows, &finisher, &mut charge)?;
+        let train = row_set(
+            &shared,
+            staged.train,
+            &totals.train,
+            totals.train_rows,
+            &finisher,
+            &mut charge,
+        )?;
+        let eval = row_set(
+            &shared,
+            staged.eval,
+            &totals.eval,
+            totals.eval_rows,
+            &finisher,
+            &mut charge,
+        )?;
         let held = vocabularies.iter().map(Vocabulary::bytes).sum();
         Ok(Fitted {
             encoder: Encoder::new(fitted, vocabularies, Some(charge.split_off(held))),
@@ -96,7 +116,11 @@ impl<'a> Pass<'a> {
         for partition in &mut partitions {
             charge.absorb(partition.release());
         }
-        Self { shared, partitions, charge }
+        Self {
+            shared,
+            partitions,
+            charge,
+        }
     }
 
     fn nulls(&self) -> Vec<u64> {
@@ -106,7 +130,10 @@ impl<'a> Pass<'a> {
     }
 
     fn spilled_bytes(&self) -> u64 {
-        self.partitions.iter().map(|p| p.chunks.spilled_bytes()).sum()
+        self.partitions
+            .iter()
+            .map(|p| p.chunks.spilled_bytes())
+            .sum()
     }
 
     fn row_bytes(&self) -> usize {
@@ -176,7 +203,11 @@ impl<'a> Pass<'a> {
             self.charge.shrink_to(held);
             return Ok(());
         }
-        if self.row_bytes() > 0 { self.spill() } else { Ok(()) }
+        if self.row_bytes() > 0 {
+            self.spill()
+        } else {
+            Ok(())
+        }
     }
 }
 
@@ -205,7 +236,9 @@ fn take_maps(merged: &mut [Merged], kept: &[usize], partitions: usize) -> Vec<Ve
 }
 
 fn take_vocabularies(merged: &mut [Merged], kept: &[usize]) -> Vec<Vocabulary> {
-    let vocabularies = kept.iter().map(|slot| std::mem::take(&mut merged[*slot].vocabulary));
+    let vocabularies = kept
+        .iter()
+        .map(|slot| std::mem::take(&mut merged[*slot].vocabulary));
     vocabularies.collect()
 }
 
@@ -232,5 +265,11 @@ fn row_set(
         disk => (disk, 0),
     };
     let charge = charge.split_off(bytes);
-    Ok(RowSet::new(store, rows, labels.to_vec(), finisher.clone(), charge))
+    Ok(RowSet::new(
+        store,
+        rows,
+        labels.to_vec(),
+        finisher.clone(),
+        charge,
+    ))
 }

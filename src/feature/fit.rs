@@ -119,7 +119,9 @@ impl Fitter {
         let shared = Arc::clone(&self.shared);
         let vocabularies = shared.record.ids.iter();
         PartitionFitter {
-            vocabularies: vocabularies.map(|_| Vocabulary::new(DIRECT_LIMIT)).collect(),
+            vocabularies: vocabularies
+                .map(|_| Vocabulary::new(DIRECT_LIMIT))
+                .collect(),
             nulls: vec![0; shared.spec.columns.len()],
             keys: (u64::MAX, 0),
             chunks: Chunks::new(shared.record.words, shared.spill_dir.clone()),
@@ -196,7 +198,13 @@ impl PartitionFitter {
     }
 
     fn push_feature(&mut self, array: &ArrayRef, slots: Slots, rows: usize) -> Result<()> {
-        let Scratch { words, stride, hashes, numbers, times } = &mut self.scratch;
+        let Scratch {
+            words,
+            stride,
+            hashes,
+            numbers,
+            times,
+        } = &mut self.scratch;
         let stride = *stride;
         let vocabularies = &mut self.vocabularies;
         let buckets = self.shared.spec.bounds.hash_buckets;
@@ -204,7 +212,10 @@ impl PartitionFitter {
             Slots::Category { id } => {
                 let ids = column(words, stride, id, rows);
                 let vocabulary = &mut vocabularies[id];
-                let mut growing = Growing { vocabulary, buckets };
+                let mut growing = Growing {
+                    vocabulary,
+                    buckets,
+                };
                 category::read(array, &mut growing, &mut RowHashes(hashes), ids)?;
             }
             Slots::Number { word } => {
@@ -212,13 +223,20 @@ impl PartitionFitter {
                 number::hash(numbers, hashes);
                 split_words(numbers.iter().map(|v| v.to_bits()), words, stride, word);
             }
-            Slots::Time { hour, weekday, word } => {
+            Slots::Time {
+                hour,
+                weekday,
+                word,
+            } => {
                 times.read(array)?;
                 let hashes = &mut RowHashes(hashes);
                 for (id, parts) in [(Some(hour), &times.hour), (weekday, &times.weekday)] {
                     if let Some(id) = id {
                         let vocabulary = &mut vocabularies[id];
-                        let mut growing = Growing { vocabulary, buckets };
+                        let mut growing = Growing {
+                            vocabulary,
+                            buckets,
+                        };
                         let ids = column(words, stride, id, rows);
                         time::assign_parts(parts, &mut growing, hashes, ids);
                     }
@@ -242,7 +260,13 @@ impl PartitionFitter {
     }
 
     fn push_labels(&mut self, columns: &[ArrayRef], rows: usize) -> Result<()> {
-        let Scratch { words, stride, hashes, numbers, .. } = &mut self.scratch;
+        let Scratch {
+            words,
+            stride,
+            hashes,
+            numbers,
+            ..
+        } = &mut self.scratch;
         let spec = &self.shared.spec;
         for (task, &at) in spec.label_columns.iter().enumerate() {
             label::read(&spec.columns[at].name, &columns[at], numbers)?;
@@ -262,13 +286,23 @@ impl PartitionFitter {
             *hash = combine(*hash, hash_bits(key));
             self.keys = (self.keys.0.min(key), self.keys.1.max(key));
         }
-        split_words(keys.iter().copied(), &mut self.scratch.words, self.scratch.stride, word);
+        split_words(
+            keys.iter().copied(),
+            &mut self.scratch.words,
+            self.scratch.stride,
+            word,
+        );
         Ok(())
     }
 
     /// Appends the rows of the working space to their buckets.
     fn store(&mut self, rows: usize) {
-        let Scratch { words, stride, hashes, .. } = &mut self.scratch;
+        let Scratch {
+            words,
+            stride,
+            hashes,
+            ..
+        } = &mut self.scratch;
         let record = &self.shared.record;
         let at = record.hash;
         split_words(hashes.iter().map(|h| mix(*h)), words, *stride, at);
@@ -314,7 +348,12 @@ impl PartitionFitter {
         let sizes = self.vocabularies.iter().map(Vocabulary::bytes);
         let largest = sizes.enumerate().max_by_key(|(_, bytes)| *bytes);
         let (slot, bytes) = largest.unwrap_or((0, 0));
-        let name = self.shared.record.ids.get(slot).map_or("", |s| s.name.as_str());
+        let name = self
+            .shared
+            .record
+            .ids
+            .get(slot)
+            .map_or("", |s| s.name.as_str());
         let values = self.vocabularies.get(slot).map_or(0, Vocabulary::len);
         Error::resources(format!(
             "no memory left for the distinct values of column \"{name}\" ({values} so far, {} MB); \

@@ -227,7 +227,11 @@ impl FittedSpec {
                 && match &f.kind {
                     FittedKind::Category(part) => id(part),
                     FittedKind::Number(part) => number(part),
-                    FittedKind::Time { hour, weekday, value } => {
+                    FittedKind::Time {
+                        hour,
+                        weekday,
+                        value,
+                    } => {
                         [hour, weekday].into_iter().flatten().all(id)
                             && value.as_ref().is_none_or(number)
                     }
@@ -256,7 +260,9 @@ impl FittedSpec {
         {
             return Ok(());
         }
-        Err(Error::execution("damaged encoder description: positions do not fit together"))
+        Err(Error::execution(
+            "damaged encoder description: positions do not fit together",
+        ))
     }
 }
 

@@ -212,7 +212,10 @@ mod tests {
         assert_eq!(float_number(f64::NAN), Number::Null);
         assert_eq!(float_number(i64::MIN as f64), Number::Integer(i64::MIN));
         assert_eq!(unsigned_number(7), Number::Integer(7));
-        assert_eq!(unsigned_number(1 << 63), float_number(9_223_372_036_854_775_808.0));
+        assert_eq!(
+            unsigned_number(1 << 63),
+            float_number(9_223_372_036_854_775_808.0)
+        );
         assert_ne!(unsigned_number((1 << 63) + 1), unsigned_number(1 << 63));
         assert_eq!(wide_number(i128::from(u64::MAX)), unsigned_number(u64::MAX));
         assert_ne!(float_number(f64::INFINITY), float_number(f64::NEG_INFINITY));

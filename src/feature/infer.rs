@@ -144,7 +144,11 @@ impl Named {
             }
         }
         for (names, option, asks) in [
-            (&options.exclude_cols, "exclude_cols", Ask::Role(Role::Excluded)),
+            (
+                &options.exclude_cols,
+                "exclude_cols",
+                Ask::Role(Role::Excluded),
+            ),
             (&options.categorical_cols, "categorical_cols", Ask::Category),
             (&options.numeric_cols, "numeric_cols", Ask::Number),
         ] {
@@ -194,9 +198,7 @@ impl Named {
         let (kind, reason) = match role {
             Some((Role::Label, option)) => (Kind::Label, option.to_string()),
             Some((Role::Split, option)) => (Kind::Split, option.to_string()),
-            Some((Role::Excluded, option)) => {
-                (Kind::Ignored, format!("listed in {option}"))
-            }
+            Some((Role::Excluded, option)) => (Kind::Ignored, format!("listed in {option}")),
             Some((_, option)) => (category(name, data_type, option)?, option.to_string()),
             None => match uses.first() {
                 Some(u) if u.asks == Ask::Category => (

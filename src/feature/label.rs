@@ -57,7 +57,9 @@ impl LabelCount {
 /// `Execution` when it is NULL in every row, or always the same.
 pub(super) fn check(name: &str, count: &LabelCount, part: &str) -> Result<()> {
     if count.labelled == 0 {
-        return Err(Error::execution(format!("label \"{name}\" is NULL in every row{part}")));
+        return Err(Error::execution(format!(
+            "label \"{name}\" is NULL in every row{part}"
+        )));
     }
     if count.positives == 0 || count.positives == count.labelled {
         let value = u8::from(count.positives > 0);

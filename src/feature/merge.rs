@@ -98,7 +98,10 @@ fn hashed(parts: &[Provisional], bounds: &Bounds) -> Merged {
 }
 
 fn exact(parts: Vec<Provisional>, bounds: &Bounds) -> Merged {
-    let nulls: u64 = parts.iter().map(|p| u64::from(p.counts[NULL_ID as usize])).sum();
+    let nulls: u64 = parts
+        .iter()
+        .map(|p| u64::from(p.counts[NULL_ID as usize]))
+        .sum();
     let mut maps = Vec::with_capacity(parts.len());
     let mut counts: Vec<u64> = Vec::new();
     let mut all: Option<Vocabulary> = None;
@@ -172,7 +175,11 @@ mod tests {
     use super::super::vocabulary::{DIRECT_LIMIT, Entry};
     use super::*;
 
-    const BOUNDS: Bounds = Bounds { max_vocabulary: None, min_count: 1, hash_buckets: None };
+    const BOUNDS: Bounds = Bounds {
+        max_vocabulary: None,
+        min_count: 1,
+        hash_buckets: None,
+    };
 
     fn part(values: &[(i64, u32)], nulls: u32) -> Provisional {
         let mut vocabulary = Vocabulary::new(DIRECT_LIMIT);
@@ -197,15 +204,32 @@ mod tests {
 
     #[test]
     fn ids_go_by_count_and_then_by_value() {
-        let parts = || vec![part(&[(9, 1), (5, 2), (-3, 1)], 1), part(&[(-3, 1), (4, 2)], 0)];
+        let parts = || {
+            vec![
+                part(&[(9, 1), (5, 2), (-3, 1)], 1),
+                part(&[(-3, 1), (4, 2)], 0),
+            ]
+        };
         let merged = merge(parts(), &BOUNDS);
         assert_eq!(values(&merged), [-3, 4, 5, 9]);
         assert_eq!(merged.maps, [vec![0, 1, 5, 4, 2], vec![0, 1, 2, 3]]);
         assert_eq!((merged.distinct, merged.cardinality()), (Some(4), 6));
 
-        let rare = merge(parts(), &Bounds { min_count: 2, ..BOUNDS });
+        let rare = merge(
+            parts(),
+            &Bounds {
+                min_count: 2,
+                ..BOUNDS
+            },
+        );
         assert_eq!(rare.maps, [vec![0, 1, 0, 4, 2], vec![0, 1, 2, 3]]);
-        let few = merge(parts(), &Bounds { max_vocabulary: Some(1), ..BOUNDS });
+        let few = merge(
+            parts(),
+            &Bounds {
+                max_vocabulary: Some(1),
+                ..BOUNDS
+            },
+        );
         assert_eq!(values(&few), [-3]);
     }
 
@@ -220,13 +244,22 @@ mod tests {
 
     #[test]
     fn hashing_does_not_depend_on_partitions() {
-        let bounds = Bounds { hash_buckets: Some(3), ..BOUNDS };
+        let bounds = Bounds {
+            hash_buckets: Some(3),
+            ..BOUNDS
+        };
         let whole = merge(vec![part(&[(1, 1), (2, 1), (3, 1), (4, 1)], 0)], &bounds);
-        let halves = merge(vec![part(&[(3, 1), (4, 1)], 0), part(&[(1, 1), (2, 1)], 0)], &bounds);
+        let halves = merge(
+            vec![part(&[(3, 1), (4, 1)], 0), part(&[(1, 1), (2, 1)], 0)],
+            &bounds,
+        );
         assert_eq!((whole.cardinality(), halves.cardinality()), (5, 5));
         assert_eq!(whole.maps[0][2..4], halves.maps[1][2..4]);
         assert_eq!(whole.maps[0][4..6], halves.maps[0][2..4]);
-        let small = merge(vec![part(&[(1, 1), (2, 1)], 0), part(&[(1, 1), (3, 1)], 0)], &bounds);
+        let small = merge(
+            vec![part(&[(1, 1), (2, 1)], 0), part(&[(1, 1), (3, 1)], 0)],
+            &bounds,
+        );
         assert_eq!(small.buckets, None);
     }
 }

@@ -55,9 +55,7 @@ pub use fitted::{
 };
 pub use infer::infer;
 pub use label::read_label;
-pub use layout::{
-    EncodedBatch, FIRST_ID, IdColumn, Layout, NULL_ID, Task, TaskKind, UNKNOWN_ID,
-};
+pub use layout::{EncodedBatch, FIRST_ID, IdColumn, Layout, NULL_ID, Task, TaskKind, UNKNOWN_ID};
 pub use rows::{BatchIter, Order, RowSet};
 pub use scale::{NumberPart, Scale, VectorPart};
 pub use spec::{

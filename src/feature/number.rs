@@ -3,9 +3,9 @@
 use arrow::array::{Array, ArrayRef, ArrowPrimitiveType, AsArray, PrimitiveArray};
 use arrow::compute::cast;
 use arrow::datatypes::{
-    DataType, Decimal128Type, Float16Type, Float32Type, Float64Type,
-    Int8Type, Int16Type, Int32Type, Int64Type, IntervalDayTimeType, IntervalMonthDayNanoType,
-    IntervalUnit, IntervalYearMonthType, TimeUnit, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
+    DataType, Decimal128Type, Float16Type, Float32Type, Float64Type, Int8Type, Int16Type,
+    Int32Type, Int64Type, IntervalDayTimeType, IntervalMonthDayNanoType, IntervalUnit,
+    IntervalYearMonthType, TimeUnit, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
 };
 
 use super::hash::{NULL_HASH, combine, hash_bits};
@@ -43,12 +43,18 @@ fn read_raw(array: &ArrayRef, out: &mut Vec<f64>) -> Result<()> {
         let mut values = Vec::new();
         read_raw(dictionary.values(), &mut values)?;
         let nulls = dictionary.keys().nulls();
-        out.extend(dictionary.normalized_keys().iter().enumerate().map(|(row, &at)| {
-            if nulls.is_some_and(|n| n.is_null(row)) {
-                return f64::NAN;
-            }
-            values.get(at).copied().unwrap_or(f64::NAN)
-        }));
+        out.extend(
+            dictionary
+                .normalized_keys()
+                .iter()
+                .enumerate()
+                .map(|(row, &at)| {
+                    if nulls.is_some_and(|n| n.is_null(row)) {
+                        return f64::NAN;
+                    }
+                    values.get(at).copied().unwrap_or(f64::NAN)
+                }),
+        );
         return Ok(());
     }
     match array.data_type() {
@@ -74,7 +80,11 @@ fn read_raw(array: &ArrayRef, out: &mut Vec<f64>) -> Result<()> {
             let power = 10f64.powi(scale.unsigned_abs().into());
             let up = *scale < 0;
             put(array.as_primitive::<Decimal128Type>(), out, |v| {
-                if up { v as f64 * power } else { v as f64 / power }
+                if up {
+                    v as f64 * power
+                } else {
+                    v as f64 / power
+                }
             });
         }
         D::Decimal32(_, scale) | D::Decimal64(_, scale) => {
@@ -84,7 +94,9 @@ fn read_raw(array: &ArrayRef, out: &mut Vec<f64>) -> Result<()> {
         D::Duration(unit) => {
             let per_second = ticks_per_second(*unit);
             let ticks = cast(array, &D::Int64)?;
-            put(ticks.as_primitive::<Int64Type>(), out, |v| v as f64 / per_second);
+            put(ticks.as_primitive::<Int64Type>(), out, |v| {
+                v as f64 / per_second
+            });
         }
         D::Interval(IntervalUnit::YearMonth) => {
             put(array.as_primitive::<IntervalYearMonthType>(), out, |v| {
@@ -115,9 +127,13 @@ fn put<T: ArrowPrimitiveType>(
 ) {
     match array.nulls().filter(|n| n.null_count() > 0) {
         None => out.extend(array.values().iter().map(|v| value(*v))),
-        Some(nulls) => out.extend(array.values().iter().zip(nulls).map(|(v, valid)| {
-            if valid { value(*v) } else { f64::NAN }
-        })),
+        Some(nulls) => out.extend(
+            array.values().iter().zip(nulls).map(
+                |(v, valid)| {
+                    if valid { value(*v) } else { f64::NAN }
+                },
+            ),
+        ),
     }
 }
 
@@ -134,7 +150,11 @@ pub(super) fn ticks_per_second(unit: TimeUnit) -> f64 {
 /// Adds numbers to the hashes of their rows.
 pub(super) fn hash(values: &[f64], hashes: &mut [u64]) {
     for (hash, value) in hashes.iter_mut().zip(values) {
-        let of_value = if value.is_nan() { NULL_HASH } else { hash_bits(value.to_bits()) };
+        let of_value = if value.is_nan() {
+            NULL_HASH
+        } else {
+            hash_bits(value.to_bits())
+        };
         *hash = combine(*hash, of_value);
     }
 }
@@ -176,9 +196,14 @@ mod tests {
     #[test]
     fn every_kind_of_number_by_value() {
         assert_eq!(numbers(Int32Array::from(vec![Some(-3), None]))[0], -3.0);
-        assert_eq!(numbers(UInt64Array::from(vec![u64::MAX]))[0], u64::MAX as f64);
+        assert_eq!(
+            numbers(UInt64Array::from(vec![u64::MAX]))[0],
+            u64::MAX as f64
+        );
         assert_eq!(numbers(Float32Array::from(vec![0.5]))[0], 0.5);
-        let decimals = Decimal128Array::from(vec![235]).with_precision_and_scale(10, 2).unwrap();
+        let decimals = Decimal128Array::from(vec![235])
+            .with_precision_and_scale(10, 2)
+            .unwrap();
         assert_eq!(numbers(decimals)[0], 2.35);
         let interval = IntervalDayTimeArray::from(vec![IntervalDayTime::new(1, 500)]);
         assert_eq!(numbers(interval)[0], 86_400.5);

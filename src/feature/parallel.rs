@@ -65,7 +65,16 @@ mod tests {
 
     #[test]
     fn an_error_ends_the_work() {
-        let work = |n: u64| if n == 7 { Err(Error::plan("seven")) } else { Ok(n) };
-        assert_eq!(map((0..100).collect(), 3, work).unwrap_err().to_string(), "seven");
+        let work = |n: u64| {
+            if n == 7 {
+                Err(Error::plan("seven"))
+            } else {
+                Ok(n)
+            }
+        };
+        assert_eq!(
+            map((0..100).collect(), 3, work).unwrap_err().to_string(),
+            "seven"
+        );
     }
 }

@@ -9,9 +9,7 @@ use arrow::array::{
     Array, ArrayRef, AsArray, Float64Builder, Int64Builder, RecordBatch, StringBuilder,
     UInt32Builder, UInt64Builder,
 };
-use arrow::datatypes::{
-    DataType, Field, Float64Type, Int64Type, Schema, UInt32Type, UInt64Type,
-};
+use arrow::datatypes::{DataType, Field, Float64Type, Int64Type, Schema, UInt32Type, UInt64Type};
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::basic::Compression;
@@ -37,8 +35,8 @@ impl Encoder {
     /// # Errors
     /// `Io` when the file can't be made, `Arrow` when it can't be written.
     pub fn save_vocabulary(&self, path: &Path) -> Result<()> {
-        let file = File::create(path)
-            .map_err(|e| Error::io(format!("writing {}", path.display()), e))?;
+        let file =
+            File::create(path).map_err(|e| Error::io(format!("writing {}", path.display()), e))?;
         let schema = schema();
         let properties = WriterProperties::builder()
             .set_compression(Compression::SNAPPY)
@@ -66,17 +64,16 @@ impl Encoder {
     /// `Io` when the file can't be opened, `Arrow` when it is no Parquet file, `Execution` when it
     /// does not fit the description.
     pub fn load(fitted: FittedSpec, path: &Path) -> Result<Self> {
-        let file = File::open(path)
-            .map_err(|e| Error::io(format!("reading {}", path.display()), e))?;
+        let file =
+            File::open(path).map_err(|e| Error::io(format!("reading {}", path.display()), e))?;
         let reader = ParquetRecordBatchReaderBuilder::try_new(file)?;
         if reader.schema().fields() != schema().fields() {
             return Err(damaged(path, "its columns are not those of a vocabulary"));
         }
         let mut vocabularies = empty_vocabularies(&fitted);
         for batch in reader.with_batch_size(BATCH_ROWS).build()? {
-            read_batch(&batch?, &mut vocabularies).ok_or_else(|| {
-                damaged(path, "it holds a value that belongs to no column")
-            })?;
+            read_batch(&batch?, &mut vocabularies)
+                .ok_or_else(|| damaged(path, "it holds a value that belongs to no column"))?;
         }
         for (vocabulary, expected) in vocabularies.iter().zip(expected_values(&fitted)) {
             if vocabulary.len() != expected {
@@ -143,7 +140,10 @@ impl Columns {
 /// How many values each vocabulary has; none where a column is hashed.
 fn expected_values(fitted: &FittedSpec) -> Vec<usize> {
     let ids = &fitted.layout.ids;
-    let mut values: Vec<_> = ids.iter().map(|c| (c.cardinality - FIRST_ID) as usize).collect();
+    let mut values: Vec<_> = ids
+        .iter()
+        .map(|c| (c.cardinality - FIRST_ID) as usize)
+        .collect();
     for feature in &fitted.features {
         if let FittedKind::Category(part) = &feature.kind
             && part.buckets.is_some()
@@ -169,7 +169,10 @@ fn read_batch(batch: &RecordBatch, vocabularies: &mut [Vocabulary]) -> Option<()
     let floats = batch.column(4).as_primitive::<Float64Type>();
     for (row, &slot) in slots.values().iter().enumerate() {
         let vocabulary = vocabularies.get_mut(slot as usize)?;
-        let mut growing = Growing { vocabulary, buckets: None };
+        let mut growing = Growing {
+            vocabulary,
+            buckets: None,
+        };
         let number = if integers.is_valid(row) {
             Number::Integer(integers.value(row))
         } else if unsigned.is_valid(row) {

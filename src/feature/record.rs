@@ -34,10 +34,21 @@ pub(super) struct FeatureSlots {
 /// Which words a feature has, by kind.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Slots {
-    Category { id: usize },
-    Number { word: usize },
-    Time { hour: usize, weekday: Option<usize>, word: usize },
-    Vector { word: usize, len: usize },
+    Category {
+        id: usize,
+    },
+    Number {
+        word: usize,
+    },
+    Time {
+        hour: usize,
+        weekday: Option<usize>,
+        word: usize,
+    },
+    Vector {
+        word: usize,
+        len: usize,
+    },
 }
 
 /// An id slot.

@@ -66,7 +66,13 @@ impl RowSet {
         charge: Charge,
     ) -> Self {
         Self {
-            inner: Arc::new(Inner { store, rows, labels, finisher, _charge: charge }),
+            inner: Arc::new(Inner {
+                store,
+                rows,
+                labels,
+                finisher,
+                _charge: charge,
+            }),
         }
     }
 
@@ -178,8 +184,12 @@ impl BatchIter {
             };
             let row = &part[row as usize * words..(row as usize + 1) * words];
             batch.ids.extend(row[..ids].iter().map(|w| *w as i32));
-            batch.dense.extend(row[ids..dense].iter().map(|w| f32::from_bits(*w)));
-            batch.labels.extend(row[dense..].iter().map(|w| f32::from_bits(*w)));
+            batch
+                .dense
+                .extend(row[ids..dense].iter().map(|w| f32::from_bits(*w)));
+            batch
+                .labels
+                .extend(row[dense..].iter().map(|w| f32::from_bits(*w)));
         }
     }
 
@@ -223,7 +233,8 @@ impl BatchIter {
                 self.window.extend_from_slice(buffer.typed_data());
                 let words = finisher.in_place(&mut self.window[at..]);
                 self.window.truncate(at + words);
-                self.places.extend((0..rows as u32).map(|row| (0, first + row)));
+                self.places
+                    .extend((0..rows as u32).map(|row| (0, first + row)));
             }
         }
         Ok(())
@@ -261,9 +272,19 @@ mod tests {
                 (next - n..next).collect()
             })
             .collect();
-        let finisher = Finisher { ids: 1, labels: 1, ..Finisher::default() };
+        let finisher = Finisher {
+            ids: 1,
+            labels: 1,
+            ..Finisher::default()
+        };
         let charge = Charge::new(Arc::new(Unlimited));
-        RowSet::new(Store::Memory(parts), next.into(), Vec::new(), finisher, charge)
+        RowSet::new(
+            Store::Memory(parts),
+            next.into(),
+            Vec::new(),
+            finisher,
+            charge,
+        )
     }
 
     fn read(rows: &RowSet, batch_size: usize, order: Order) -> (Vec<i32>, Vec<usize>) {

@@ -107,7 +107,11 @@ impl Moments {
         let factor = deviation.recip();
         Scale {
             mean: self.mean(),
-            factor: if self.min < self.max && factor.is_finite() { factor } else { 0.0 },
+            factor: if self.min < self.max && factor.is_finite() {
+                factor
+            } else {
+                0.0
+            },
         }
     }
 }
@@ -286,7 +290,10 @@ mod tests {
 
     #[test]
     fn floats_survive_json() {
-        let scale = Scale { mean: 0.1 + 0.2, factor: 1.0 / 3.0 };
+        let scale = Scale {
+            mean: 0.1 + 0.2,
+            factor: 1.0 / 3.0,
+        };
         let text = serde_json::to_string(&scale).unwrap();
         assert_eq!(serde_json::from_str::<Scale>(&text).unwrap(), scale);
     }

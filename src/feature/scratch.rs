@@ -84,7 +84,9 @@ mod tests {
                 assert_eq!(from * 2, seen.len());
                 seen.extend_from_slice(tile);
             });
-            let expected: Vec<_> = (0..rows as u32).flat_map(|r| [r * 10 + 1, r * 10 + 2]).collect();
+            let expected: Vec<_> = (0..rows as u32)
+                .flat_map(|r| [r * 10 + 1, r * 10 + 2])
+                .collect();
             assert_eq!(seen, expected);
         }
     }

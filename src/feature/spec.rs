@@ -10,7 +10,6 @@ use super::class::Class;
 use super::layout::Task;
 use crate::error::{Error, Result};
 
-
 /// What a statement says about columns.
 #[derive(Clone, Debug)]
 pub struct ColumnOptions {
@@ -228,7 +227,9 @@ pub fn check_label_type(name: &str, data_type: &DataType) -> Result<()> {
         return Ok(());
     }
     if *value == DataType::Null {
-        return Err(Error::plan(format!("label \"{name}\" is NULL in every row")));
+        return Err(Error::plan(format!(
+            "label \"{name}\" is NULL in every row"
+        )));
     }
     Err(Error::plan(format!(
         "label \"{name}\" is of type {data_type}: only BOOLEAN and 0/1 integer labels can be trained so far"

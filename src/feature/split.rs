@@ -68,7 +68,11 @@ impl SplitMethod {
         if fits {
             return Ok(true);
         }
-        let needs = if self == Self::Custom { "BOOLEAN" } else { "a number, date or timestamp" };
+        let needs = if self == Self::Custom {
+            "BOOLEAN"
+        } else {
+            "a number, date or timestamp"
+        };
         Err(Error::plan(format!(
             "data_split_col \"{}\" is of type {}; data_split_method '{method}' needs {needs}",
             column.name, column.data_type
@@ -97,12 +101,21 @@ pub(super) fn read_keys(array: &ArrayRef, out: &mut Vec<u64>) -> Result<()> {
         t if t.is_integer() || matches!(t, D::Date64 | D::Timestamp(_, _) | D::Time64(_)) => {
             let values = cast(array, &D::Int64)?;
             let key = |v: i64| ((v as u64) ^ (1 << 63)).max(1);
-            out.extend(values.as_primitive::<Int64Type>().iter().map(|v| v.map_or(0, key)));
+            out.extend(
+                values
+                    .as_primitive::<Int64Type>()
+                    .iter()
+                    .map(|v| v.map_or(0, key)),
+            );
         }
         t if Class::of(t) == Class::Number => {
             let mut numbers = Vec::new();
             number::read(array, &mut numbers)?;
-            out.extend(numbers.iter().map(|v| if v.is_nan() { 0 } else { float_key(*v) }));
+            out.extend(
+                numbers
+                    .iter()
+                    .map(|v| if v.is_nan() { 0 } else { float_key(*v) }),
+            );
         }
         other => return Err(Error::plan(format!("rows can't be ordered by {other}"))),
     }
@@ -112,7 +125,11 @@ pub(super) fn read_keys(array: &ArrayRef, out: &mut Vec<u64>) -> Result<()> {
 /// Larger floats have larger keys.
 fn float_key(value: f64) -> u64 {
     let bits = value.to_bits();
-    if bits >> 63 == 0 { bits | 1 << 63 } else { (!bits).max(1) }
+    if bits >> 63 == 0 {
+        bits | 1 << 63
+    } else {
+        (!bits).max(1)
+    }
 }
 
 /// The decision about a row.
@@ -220,7 +237,11 @@ fn nth_largest(
         }
         (low, high) = bin_range(low, high, at as u64, width);
         if low == high {
-            return Ok(Rank { key: low, above, equal });
+            return Ok(Rank {
+                key: low,
+                above,
+                equal,
+            });
         }
         if equal <= FEW {
             break;
@@ -266,7 +287,13 @@ mod tests {
     #[test]
     fn keys_have_the_order_of_the_values() {
         for keys in [
-            keys(Float64Array::from(vec![None, Some(-1e9), Some(-0.5), Some(0.0), Some(3.0)])),
+            keys(Float64Array::from(vec![
+                None,
+                Some(-1e9),
+                Some(-0.5),
+                Some(0.0),
+                Some(3.0),
+            ])),
             keys(Int32Array::from(vec![None, Some(-7), Some(0), Some(7)])),
             keys(TimestampSecondArray::from(vec![None, Some(-1), Some(1)])),
         ] {

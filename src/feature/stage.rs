@@ -108,7 +108,11 @@ impl Stage<'_> {
             train.push(part.train);
             eval.push(part.eval);
         }
-        Ok(Staged { train: Store::Memory(train), eval: Store::Memory(eval), moments })
+        Ok(Staged {
+            train: Store::Memory(train),
+            eval: Store::Memory(eval),
+            moments,
+        })
     }
 
     /// Stages rows of which at least some are on disk; the result is on disk.
@@ -124,7 +128,10 @@ impl Stage<'_> {
         let (mut train, mut eval) = (Output::new(self)?, Output::new(self)?);
         let mut moments = vec![Moments::default(); self.cells.len()];
         for bucket in 0..BUCKETS {
-            let rows: u64 = partitions.iter().map(|p| p.chunks.bucket_rows(bucket)).sum();
+            let rows: u64 = partitions
+                .iter()
+                .map(|p| p.chunks.bucket_rows(bucket))
+                .sum();
             // Records, their order and the staged rows are held together.
             let bytes = rows as usize * (self.shared.record.words * 8 + 32);
             let before = charge.bytes();
@@ -133,7 +140,10 @@ impl Stage<'_> {
             for piece in 0..pieces {
                 self.shared.check_stop()?;
                 let records = self.read_piece(partitions, bucket, piece, pieces)?;
-                let mut part = Part { moments: of_bucket, ..Part::default() };
+                let mut part = Part {
+                    moments: of_bucket,
+                    ..Part::default()
+                };
                 self.stage(&records, &mut part);
                 train.append(&part.train)?;
                 eval.append(&part.eval)?;
@@ -141,10 +151,19 @@ impl Stage<'_> {
             }
             merge_moments(&mut moments, &of_bucket);
             charge.shrink_to(before);
-            partitions.iter_mut().for_each(|p| drop(p.chunks.take(bucket)));
+            partitions
+                .iter_mut()
+                .for_each(|p| drop(p.chunks.take(bucket)));
         }
-        let store = |output: Output| Store::Disk { file: output.file, dir: dir.clone() };
-        Ok(Staged { train: store(train), eval: store(eval), moments })
+        let store = |output: Output| Store::Disk {
+            file: output.file,
+            dir: dir.clone(),
+        };
+        Ok(Staged {
+            train: store(train),
+            eval: store(eval),
+            moments,
+        })
     }
 
     /// Reads the records of one of `pieces` equal ranges of the hashes of a bucket.
@@ -177,7 +196,10 @@ impl Stage<'_> {
     }
 
     fn empty_part(&self) -> Part {
-        Part { moments: vec![Moments::default(); self.cells.len()], ..Part::default() }
+        Part {
+            moments: vec![Moments::default(); self.cells.len()],
+            ..Part::default()
+        }
     }
 
     /// Sorts records by hash and appends them to `part`.
@@ -256,7 +278,9 @@ fn pieces(charge: &mut Charge, bytes: usize) -> u64 {
 }
 
 fn merge_moments(all: &mut [Moments], part: &[Moments]) {
-    all.iter_mut().zip(part).for_each(|(all, part)| all.merge(part));
+    all.iter_mut()
+        .zip(part)
+        .for_each(|(all, part)| all.merge(part));
 }
 
 /// Rows on their way to disk.
@@ -269,7 +293,11 @@ struct Output<'a> {
 impl<'a> Output<'a> {
     fn new(stage: &'a Stage<'_>) -> Result<Self> {
         let dir = stage.shared.spill_dir.as_path();
-        Ok(Self { file: temporary_file(dir)?, end: 0, dir })
+        Ok(Self {
+            file: temporary_file(dir)?,
+            end: 0,
+            dir,
+        })
     }
 
     fn append(&mut self, rows: &[u32]) -> Result<()> {

@@ -46,7 +46,11 @@ impl Times {
                 self.weekday.resize(array.len(), MISSING);
                 self.value.resize(array.len(), f64::NAN);
             }
-            D::Date32 => self.ticks(&cast(&cast(array, &D::Int32)?, &D::Int64)?, 1.0 / 86_400.0, 0),
+            D::Date32 => self.ticks(
+                &cast(&cast(array, &D::Int32)?, &D::Int64)?,
+                1.0 / 86_400.0,
+                0,
+            ),
             D::Date64 => self.ticks(&cast(array, &D::Int64)?, 1e3, 0),
             D::Timestamp(unit, zone) => {
                 let ticks = cast(array, &D::Int64)?;
@@ -79,7 +83,8 @@ impl Times {
             let local = tick.saturating_add(offset);
             self.hour.push((local.rem_euclid(day) / hour) as u8);
             // 1 January 1970 was a Thursday.
-            self.weekday.push(((local.div_euclid(day) % 7 + 10) % 7) as u8);
+            self.weekday
+                .push(((local.div_euclid(day) % 7 + 10) % 7) as u8);
             self.value.push(tick as f64 / day as f64);
         }
     }
@@ -178,7 +183,11 @@ mod tests {
 
     #[test]
     fn hour_weekday_and_days() {
-        let t = times(TimestampSecondArray::from(vec![Some(MOMENT), None, Some(-1)]));
+        let t = times(TimestampSecondArray::from(vec![
+            Some(MOMENT),
+            None,
+            Some(-1),
+        ]));
         assert_eq!(t.hour, [14, MISSING, 23]);
         assert_eq!(t.weekday, [3, MISSING, 2]);
         assert_eq!(t.value[0], MOMENT as f64 / 86_400.0);
@@ -199,7 +208,12 @@ mod tests {
 
     #[test]
     fn hours_are_those_of_the_zone() {
-        for (zone, hour) in [("+02:00", 16), ("-0930", 5), ("Europe/Berlin", 16), ("UTC", 14)] {
+        for (zone, hour) in [
+            ("+02:00", 16),
+            ("-0930", 5),
+            ("Europe/Berlin", 16),
+            ("UTC", 14),
+        ] {
             let t = times(TimestampSecondArray::from(vec![MOMENT]).with_timezone(zone));
             assert_eq!((t.hour[0], t.weekday[0]), (hour, 3), "{zone}");
         }

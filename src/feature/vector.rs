@@ -22,7 +22,10 @@ pub(super) fn read(array: &ArrayRef, len: usize, out: &mut Vec<f64>) -> Result<(
         .as_fixed_size_list_opt()
         .filter(|list| list.value_length() as usize == len)
         .ok_or_else(|| {
-            Error::plan(format!("{} can't be read as a vector of {len} numbers", array.data_type()))
+            Error::plan(format!(
+                "{} can't be read as a vector of {len} numbers",
+                array.data_type()
+            ))
         })?;
     let from = list.value_offset(0) as usize;
     let elements = list.values().slice(from, list.len() * len);

@@ -298,7 +298,7 @@ mod tests {
         assert_eq!(put_text(&mut v, ""), 2);
         assert_eq!(put_text(&mut v, long), 0);
         assert_eq!(put_text(&mut v, "short"), 1);
-        assert_eq!(v.visit(0, |e| e == Entry::Text(long.as_bytes())), true);
+        assert!(v.visit(0, |e| e == Entry::Text(long.as_bytes())));
         assert_eq!(v.order(1, 0), Ordering::Greater);
         assert_eq!(v.order(2, 0), Ordering::Less);
     }
@@ -316,8 +316,14 @@ mod tests {
         b.add(key, hash_key(key));
         b.add_integer(65_535);
         b.add_integer(-6);
-        assert_eq!((0..3).map(|i| a.merge(&b, i)).collect::<Vec<_>>(), [5, 3, 6]);
-        assert_eq!((0..3).map(|i| a.merge(&b, i)).collect::<Vec<_>>(), [5, 3, 6]);
+        assert_eq!(
+            (0..3).map(|i| a.merge(&b, i)).collect::<Vec<_>>(),
+            [5, 3, 6]
+        );
+        assert_eq!(
+            (0..3).map(|i| a.merge(&b, i)).collect::<Vec<_>>(),
+            [5, 3, 6]
+        );
         assert_eq!(a.find_integer(1 << 40), Some(2));
         assert_eq!(a.find_integer(6), None);
         assert_eq!(a.order(5, 0), Ordering::Less);

@@ -51,9 +51,10 @@ impl ParallelMlp {
             .iter()
             .fold(x.shallow_clone(), |h, (weight, bias)| {
                 let mut out = match only {
-                    Some(only) => bias
-                        .index_select(0, only)
-                        .baddbmm(&h, &weight.index_select(0, only), 1, 1),
+                    Some(only) => {
+                        bias.index_select(0, only)
+                            .baddbmm(&h, &weight.index_select(0, only), 1, 1)
+                    }
                     None => bias.baddbmm(&h, weight, 1, 1),
                 };
                 dropout(out.relu_(), self.rate, mode)
@@ -87,7 +88,10 @@ mod tests {
             });
             let one = Params::loaded(slices.collect(), Device::Cpu).unwrap();
             let mlp = Mlp::new(&one.root(), 4, &[5, 2], 0.).unwrap();
-            assert!(all.get(e).allclose(&mlp.forward(&x, Mode::Apply), 1e-5, 1e-6, false));
+            assert!(
+                all.get(e)
+                    .allclose(&mlp.forward(&x, Mode::Apply), 1e-5, 1e-6, false)
+            );
         }
         let only = Tensor::from_slice(&[2i64, 0]);
         let some = stack.forward_each(&x.expand([2, 2, 4], false), Some(&only), Mode::Apply);

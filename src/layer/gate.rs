@@ -44,8 +44,6 @@ impl Gates {
         };
         let shares = shares.softmax(-1, Kind::Float).to_kind(x.kind());
         // One small product a row: [B, G, E] x [B, E, H].
-        shares
-            .bmm(&experts.transpose(0, 1))
-            .transpose(0, 1)
+        shares.bmm(&experts.transpose(0, 1)).transpose(0, 1)
     }
 }

@@ -8,6 +8,7 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::ops::Div;
+use std::sync::{Mutex, PoisonError};
 
 use tch::{Device, Kind, Tensor};
 
@@ -108,11 +109,6 @@ impl Params {
             .collect()
     }
 
-    /// The device that all weights are on.
-    pub fn device(&self) -> Device {
-        self.device
-    }
-
     fn get(&self, path: &str, shape: &[i64], init: Init) -> Result<Tensor> {
         let mut tensors = self.tensors.borrow_mut();
         match (&self.source, tensors.get(path)) {
@@ -178,8 +174,10 @@ impl<'a> Div<usize> for &Path<'a> {
     }
 }
 
-/// A new weight; its values depend on nothing but the seed, the path and the shape. The generator is
-/// libtorch's global one, which training holds alone.
+/// Held between seeding libtorch's global generator and drawing from it.
+static GENERATOR: Mutex<()> = Mutex::new(());
+
+/// A new weight; its values depend on nothing but the seed, the path and the shape.
 fn new(path: &str, shape: &[i64], init: Init, seed: u64) -> Result<Tensor> {
     let options = (Kind::Float, Device::Cpu);
     let std = match init {
@@ -189,6 +187,7 @@ fn new(path: &str, shape: &[i64], init: Init, seed: u64) -> Result<Tensor> {
         Init::Lecun { fan_in } => (1. / fan_in.max(1) as f64).sqrt(),
         Init::Normal { std } => std,
     };
+    let _alone = GENERATOR.lock().unwrap_or_else(PoisonError::into_inner);
     tch::manual_seed((seed ^ fnv1a(path)) as i64);
     Ok(Tensor::f_empty(shape, options)?.f_normal_(0., std)?)
 }
@@ -208,7 +207,7 @@ mod tests {
     fn refuses_one_name_twice() {
         let params = Params::fresh(1, Device::Cpu);
         let at = &params.root() / "tower";
-        at.weight("w", &[2, 2], Init::Zeros).unwrap();
+        let _ = at.weight("w", &[2, 2], Init::Zeros).unwrap();
         assert!(at.weight("w", &[2, 2], Init::Zeros).is_err());
     }
 
@@ -217,7 +216,7 @@ mod tests {
         let value = |names: &[&str]| {
             let params = Params::fresh(5, Device::Cpu);
             for name in names {
-                params
+                let _ = params
                     .root()
                     .weight(name, &[3], Init::Normal { std: 1. })
                     .unwrap();

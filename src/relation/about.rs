@@ -105,6 +105,29 @@ pub fn model_types(
         .plan("model_types")
 }
 
+/// `ml_options()`: what CREATE MODEL can be told, with the defaults.
+///
+/// # Errors
+/// `Plan` for an argument: it takes none.
+pub fn options(
+    call: &Call,
+    _: &Environment,
+    _: &mut dyn RelationPlannerContext,
+) -> Result<LogicalPlan> {
+    call.allow(0, &[])?;
+    let defaults = options::ModelOptions::default().to_map();
+    let all = options::ALL;
+    Rows::new()
+        .text("option", all.iter().map(|o| Some(o.name)))
+        .text(
+            "default",
+            all.iter()
+                .map(|o| defaults.get(o.name).map(options::to_sql)),
+        )
+        .text("summary", all.iter().map(|o| Some(o.summary)))
+        .plan("options")
+}
+
 /// `ml_describe('m')`: what DESCRIBE MODEL becomes.
 ///
 /// # Errors
@@ -117,7 +140,12 @@ pub fn describe(
     let model = model(call, environment, context)?;
     let manifest = model.manifest();
     let version = model.name().version.unwrap_or_default();
-    let features: Vec<_> = manifest.encoder.inputs().iter().map(|c| c.name.clone()).collect();
+    let features: Vec<_> = manifest
+        .encoder
+        .inputs()
+        .iter()
+        .map(|c| c.name.clone())
+        .collect();
     let architecture = model::find(&manifest.model_type)?;
     let layout = manifest.encoder.layout();
     let mut rows: Vec<(String, String)> = vec![

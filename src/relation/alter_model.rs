@@ -95,9 +95,9 @@ pub fn plan_export(
 ) -> Result<LogicalPlan> {
     const OPTIONS: [&str; 1] = ["location"];
     call.allow(1, &OPTIONS)?;
-    let location = call.text("location")?.ok_or_else(|| {
-        Error::plan("EXPORT MODEL needs a folder: OPTIONS (location = 'folder')")
-    })?;
+    let location = call
+        .text("location")?
+        .ok_or_else(|| Error::plan("EXPORT MODEL needs a folder: OPTIONS (location = 'folder')"))?;
     let kind = Kind::Export {
         model: ModelName::parse(&call.model()?)?,
         location: location.into(),
@@ -203,4 +203,3 @@ fn export(store: &Store, model: &ModelName, location: &Path) -> Result<()> {
     }
     std::fs::rename(&folder, location).map_err(|e| fail(location, e))
 }
-

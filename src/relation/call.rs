@@ -18,6 +18,14 @@ pub struct Call {
     named: Vec<(String, Expr)>,
 }
 
+/// What stands in FROM.
+pub enum Parsed {
+    /// A call of ours, with the alias behind it.
+    Ours(Box<(Call, Option<TableAlias>)>),
+    /// Anything else.
+    Other(Box<TableFactor>),
+}
+
 impl Call {
     /// Takes `factor` apart when it is a call of something in `known`; gives it back otherwise.
     ///
@@ -26,14 +34,14 @@ impl Call {
     pub fn parse(
         factor: TableFactor,
         known: impl Fn(&str) -> Option<&'static str>,
-    ) -> Result<std::result::Result<(Self, Option<TableAlias>), Box<TableFactor>>> {
+    ) -> Result<Parsed> {
         let TableFactor::Table {
             name,
             args: Some(_),
             ..
         } = &factor
         else {
-            return Ok(Err(Box::new(factor)));
+            return Ok(Parsed::Other(Box::new(factor)));
         };
         let parts: Vec<_> = name
             .0
@@ -42,7 +50,7 @@ impl Call {
             .map(|ident| ident.value.to_lowercase())
             .collect();
         let Some(name) = known(&parts.join(".")) else {
-            return Ok(Err(Box::new(factor)));
+            return Ok(Parsed::Other(Box::new(factor)));
         };
         let TableFactor::Table {
             alias,
@@ -72,7 +80,8 @@ impl Call {
         if let Some((_, what)) = leftovers.iter().find(|(there, _)| *there) {
             return Err(Error::plan(format!("{name}(...) can't have {what}")));
         }
-        Ok(Ok((Self::from_arguments(name, args.args)?, alias)))
+        let call = Self::from_arguments(name, args.args)?;
+        Ok(Parsed::Ours(Box::new((call, alias))))
     }
 
     /// The call `name('model', (query))`.
@@ -194,7 +203,11 @@ impl Call {
                 self.name
             )));
         }
-        match self.named.iter().find(|(n, _)| !allowed.contains(&n.as_str())) {
+        match self
+            .named
+            .iter()
+            .find(|(n, _)| !allowed.contains(&n.as_str()))
+        {
             None => Ok(()),
             Some((unknown, _)) => Err(unknown_option(&self.name, unknown, allowed)),
         }

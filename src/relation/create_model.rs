@@ -195,11 +195,7 @@ struct Run {
 }
 
 impl Run {
-    async fn create(
-        self,
-        input: Arc<dyn ExecutionPlan>,
-        context: Arc<TaskContext>,
-    ) -> Result<()> {
+    async fn create(self, input: Arc<dyn ExecutionPlan>, context: Arc<TaskContext>) -> Result<()> {
         let _guard = CancelOnDrop(self.watch.clone());
         let statement = self.statement.clone();
         if statement.store.exists(&statement.name) && !statement.or_replace {
@@ -305,19 +301,30 @@ impl Run {
 impl CreateModel {
     /// Memory that training takes beside the encoded rows.
     fn training_bytes(&self) -> impl Fn(&feature::Layout) -> usize + Send + Sync + 'static {
-        let (train, width) = (self.options.train.clone(), self.options.embedding_dim as usize);
+        let (train, width) = (
+            self.options.train.clone(),
+            self.options.embedding_dim as usize,
+        );
         move |layout| train.memory_bytes(layout.table_rows as usize, width)
     }
 
     fn manifest(&self, fitted: &Fitted, trained: &Trained) -> Manifest {
-        let tasks: Vec<_> = fitted.encoder.layout().tasks.iter().map(|t| t.name.clone()).collect();
+        let tasks: Vec<_> = fitted
+            .encoder
+            .layout()
+            .tasks
+            .iter()
+            .map(|t| t.name.clone())
+            .collect();
         let scores = trained.scores.iter().zip(&tasks);
         let libraries = crate::versions().into_iter();
         Manifest {
             format_version: FORMAT_VERSION,
             model_type: self.options.model_type.clone(),
             created: chrono::Utc::now().to_rfc3339_opts(chrono::SecondsFormat::Secs, true),
-            libraries: libraries.map(|(k, v)| (k.to_string(), v)).collect::<BTreeMap<_, _>>(),
+            libraries: libraries
+                .map(|(k, v)| (k.to_string(), v))
+                .collect::<BTreeMap<_, _>>(),
             options: self.options.to_map(),
             transform: self.transform.clone(),
             query: self.query.clone(),

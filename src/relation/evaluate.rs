@@ -15,8 +15,8 @@ use datafusion::logical_expr::planner::RelationPlannerContext;
 use datafusion::logical_expr::{
     AggregateUDF, Expr, LogicalPlan, LogicalPlanBuilder, cast as cast_expr, lit,
 };
-use datafusion::physical_plan::{ExecutionPlan, collect};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::physical_plan::{ExecutionPlan, collect};
 use futures::stream;
 
 use super::call::Call;
@@ -87,7 +87,10 @@ fn held_back(model: &FittedModel) -> Result<LogicalPlan> {
         .double("auc", scores.iter().map(|s| s.auc))
         .double("gauc", scores.iter().map(|s| s.gauc))
         .double("log_loss", scores.iter().map(|s| s.log_loss))
-        .double("calibration_error", scores.iter().map(|s| s.calibration_error))
+        .double(
+            "calibration_error",
+            scores.iter().map(|s| s.calibration_error),
+        )
         .double("rmse", scores.iter().map(|s| s.rmse))
         .plan("evaluate")
 }
@@ -170,7 +173,11 @@ impl Action for Unpivot {
 
     fn describe(&self) -> String {
         let by = self.by.as_ref().map(|by| format!(", by={}", by.name()));
-        format!("tasks=[{}]{}", self.tasks.join(", "), by.unwrap_or_default())
+        format!(
+            "tasks=[{}]{}",
+            self.tasks.join(", "),
+            by.unwrap_or_default()
+        )
     }
 
     fn schema(&self) -> SchemaRef {

@@ -118,6 +118,13 @@ pub static ALL: &[Relation] = &[
         plan: about::model_types,
     },
     Relation {
+        name: "ml_options",
+        syntax: "ml_options()",
+        description: "What CREATE MODEL can be told in OPTIONS, with the defaults.",
+        example: "SELECT * FROM ml_options()",
+        plan: about::options,
+    },
+    Relation {
         name: "ml_describe",
         syntax: "ml_describe('m')",
         description: "Options, features, layers and sizes of a model: DESCRIBE MODEL as a call.",

@@ -74,37 +74,187 @@ macro_rules! option {
 
 /// Every option, in the order in which SHOW CREATE MODEL writes them.
 pub static ALL: &[OptionSpec] = &[
-    option!("model_type", "the architecture; SHOW MODEL TYPES lists all", model_type, model_type),
-    option!("input_label_cols", "the columns to predict, a task each", columns.labels, names),
-    option!("tasks", "type of a label where it can't be inferred: {'buy': 'binary'}", columns.label_types, text_map),
-    option!("scenario_col", "the column that says where a row was shown", columns.scenario_col, optional_text),
-    option!("user_col", "the column that says who; gauc groups by it", columns.user_col, optional_text),
-    option!("item_col", "the column that says what was shown", columns.item_col, optional_text),
-    option!("categorical_cols", "features to take as categories whatever their type", columns.categorical_cols, names),
-    option!("numeric_cols", "features to take as numbers", columns.numeric_cols, names),
-    option!("exclude_cols", "columns to leave out", columns.exclude_cols, names),
-    option!("max_vocabulary", "most frequent values kept of a column", columns.max_vocabulary, optional_count),
-    option!("min_count", "rows that a value must have to get an embedding of its own", columns.min_count, count),
-    option!("hash_buckets", "ids that a column with more values than that is hashed into", columns.hash_buckets, optional_count),
-    option!("embedding_dim", "width of an embedding", embedding_dim, count),
-    option!("hidden_units", "widths of the layers of a shared trunk", config.hidden_units, widths),
-    option!("num_experts", "experts of a layer", config.num_experts, count),
-    option!("expert_units", "widths of the layers of an expert", config.expert_units, widths),
-    option!("tower_units", "widths of the layers of a task's tower", config.tower_units, widths),
-    option!("dropout", "share of units left out at a step of training, 0 to below 1", config.dropout, share),
-    option!("epochs", "passes over the data at the most", train.epochs, count),
+    option!(
+        "model_type",
+        "the architecture; SHOW MODEL TYPES lists all",
+        model_type,
+        model_type
+    ),
+    option!(
+        "input_label_cols",
+        "the columns to predict, a task each",
+        columns.labels,
+        names
+    ),
+    option!(
+        "tasks",
+        "type of a label where it can't be inferred: {'buy': 'binary'}",
+        columns.label_types,
+        text_map
+    ),
+    option!(
+        "scenario_col",
+        "the column that says where a row was shown",
+        columns.scenario_col,
+        optional_text
+    ),
+    option!(
+        "user_col",
+        "the column that says who; gauc groups by it",
+        columns.user_col,
+        optional_text
+    ),
+    option!(
+        "item_col",
+        "the column that says what was shown",
+        columns.item_col,
+        optional_text
+    ),
+    option!(
+        "categorical_cols",
+        "features to take as categories whatever their type",
+        columns.categorical_cols,
+        names
+    ),
+    option!(
+        "numeric_cols",
+        "features to take as numbers",
+        columns.numeric_cols,
+        names
+    ),
+    option!(
+        "exclude_cols",
+        "columns to leave out",
+        columns.exclude_cols,
+        names
+    ),
+    option!(
+        "max_vocabulary",
+        "most frequent values kept of a column",
+        columns.max_vocabulary,
+        optional_count
+    ),
+    option!(
+        "min_count",
+        "rows that a value must have to get an embedding of its own",
+        columns.min_count,
+        count
+    ),
+    option!(
+        "hash_buckets",
+        "ids that a column with more values than that is hashed into",
+        columns.hash_buckets,
+        optional_count
+    ),
+    option!(
+        "embedding_dim",
+        "width of an embedding",
+        embedding_dim,
+        count
+    ),
+    option!(
+        "hidden_units",
+        "widths of the layers of a shared trunk",
+        config.hidden_units,
+        widths
+    ),
+    option!(
+        "num_experts",
+        "experts of a layer",
+        config.num_experts,
+        count
+    ),
+    option!(
+        "expert_units",
+        "widths of the layers of an expert",
+        config.expert_units,
+        widths
+    ),
+    option!(
+        "tower_units",
+        "widths of the layers of a task's tower",
+        config.tower_units,
+        widths
+    ),
+    option!(
+        "dropout",
+        "share of units left out at a step of training, 0 to below 1",
+        config.dropout,
+        share
+    ),
+    option!(
+        "epochs",
+        "passes over the data at the most",
+        train.epochs,
+        count
+    ),
     option!("batch_size", "rows of a step", train.batch_size, count),
-    option!("optimizer", "auto (Adam, and Adagrad for the embedding table), adam or adagrad", train.optimizer, optimizer),
-    option!("learn_rate", "size of a step of the dense weights", train.learn_rate, positive),
-    option!("embedding_learn_rate", "size of a step of the embedding table", train.embedding_learn_rate, optional_positive),
-    option!("l2_reg", "weight of the squared weights in the loss", train.l2_reg, not_negative),
-    option!("early_stop", "stop when the loss on the rows held back no longer falls, keep the best epoch", train.early_stop, boolean),
-    option!("min_rel_progress", "relative fall of that loss below which training stops", train.min_rel_progress, not_negative),
-    option!("loss_weighting", "how the tasks' losses become one", train.loss_weighting, loss_weighting),
-    option!("loss_weights", "a weight for each task: {'click': 1.0, 'buy': 2.0}", train.loss_weights, loss_weights),
-    option!("data_split_method", "auto_split, random, seq, custom or no_split", split_method, split_method),
-    option!("data_split_col", "the column that seq orders by, or custom reads", columns.split_col, optional_text),
-    option!("data_split_eval_fraction", "share of the rows held back, above 0 and below 1", split_fraction, fraction),
+    option!(
+        "optimizer",
+        "auto (Adam, and Adagrad for the embedding table), adam or adagrad",
+        train.optimizer,
+        optimizer
+    ),
+    option!(
+        "learn_rate",
+        "size of a step of the dense weights",
+        train.learn_rate,
+        positive
+    ),
+    option!(
+        "embedding_learn_rate",
+        "size of a step of the embedding table",
+        train.embedding_learn_rate,
+        optional_positive
+    ),
+    option!(
+        "l2_reg",
+        "weight of the squared weights in the loss",
+        train.l2_reg,
+        not_negative
+    ),
+    option!(
+        "early_stop",
+        "stop when the loss on the rows held back no longer falls, keep the best epoch",
+        train.early_stop,
+        boolean
+    ),
+    option!(
+        "min_rel_progress",
+        "relative fall of that loss below which training stops",
+        train.min_rel_progress,
+        not_negative
+    ),
+    option!(
+        "loss_weighting",
+        "how the tasks' losses become one",
+        train.loss_weighting,
+        loss_weighting
+    ),
+    option!(
+        "loss_weights",
+        "a weight for each task: {'click': 1.0, 'buy': 2.0}",
+        train.loss_weights,
+        loss_weights
+    ),
+    option!(
+        "data_split_method",
+        "auto_split, random, seq, custom or no_split",
+        split_method,
+        split_method
+    ),
+    option!(
+        "data_split_col",
+        "the column that seq orders by, or custom reads",
+        columns.split_col,
+        optional_text
+    ),
+    option!(
+        "data_split_eval_fraction",
+        "share of the rows held back, above 0 and below 1",
+        split_fraction,
+        fraction
+    ),
     option!("device", "auto, cpu, cuda or cuda:N", device, device),
     option!("seed", "seed of everything random", train.seed, seed),
 ];
@@ -231,7 +381,11 @@ pub fn to_sql(value: &Value) -> String {
             let fields: Vec<_> = fields
                 .iter()
                 .map(|(name, value)| {
-                    format!("{}: {}", to_sql(&Value::String(name.clone())), to_sql(value))
+                    format!(
+                        "{}: {}",
+                        to_sql(&Value::String(name.clone())),
+                        to_sql(value)
+                    )
                 })
                 .collect();
             format!("{{{}}}", fields.join(", "))
@@ -298,7 +452,12 @@ fn widths(value: &Value) -> Read<Vec<i64>> {
     };
     values
         .iter()
-        .map(|v| count(v).ok().filter(|n| *n <= 65_536).ok_or_else(|| wrong.into()))
+        .map(|v| {
+            count(v)
+                .ok()
+                .filter(|n| *n <= 65_536)
+                .ok_or_else(|| wrong.into())
+        })
         .collect()
 }
 
@@ -320,7 +479,9 @@ fn not_negative(value: &Value) -> Read<f64> {
 }
 
 fn share(value: &Value) -> Read<f64> {
-    float(value, "a number from 0 to below 1", |n| (0. ..1.).contains(&n))
+    float(value, "a number from 0 to below 1", |n| {
+        (0. ..1.).contains(&n)
+    })
 }
 
 fn fraction(value: &Value) -> Read<f64> {
@@ -404,7 +565,10 @@ mod tests {
         let text = error(r#"{"input_label_cols": ["a"], "epoch": 3}"#);
         assert!(text.contains(r#"unknown option "epoch""#) && text.contains(r#""epochs""#));
         let text = error(r#"{"input_label_cols": ["a"], "epochs": "x"}"#);
-        assert!(text.contains("option epochs: expected a whole number from 1, got \"x\""), "{text}");
+        assert!(
+            text.contains("option epochs: expected a whole number from 1, got \"x\""),
+            "{text}"
+        );
         assert!(error("{}").contains("input_label_cols"));
         let text = error(r#"{"input_label_cols": ["a"], "model_type": "bert"}"#);
         assert!(text.contains("shared_bottom, mmoe"), "{text}");

@@ -17,10 +17,10 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_planner::{DefaultPhysicalPlanner, ExtensionPlanner, PhysicalPlanner};
 use datafusion::sql::sqlparser::ast::TableFactor;
 
-use super::call::Call;
+use super::call::{Call, Parsed};
 use super::environment::Environment;
 use super::find;
-use super::predict::{PredictNode, Prediction, PredictExec};
+use super::predict::{PredictExec, PredictNode, Prediction};
 use super::statement::StatementNode;
 
 /// Plans calls of our relations in FROM.
@@ -44,12 +44,11 @@ impl RelationPlanner for Relations {
     ) -> Result<RelationPlanning> {
         let known = |name: &str| find(name).map(|r| r.name);
         let (call, alias) = match Call::parse(relation, known)? {
-            Ok(found) => found,
-            Err(original) => return Ok(RelationPlanning::Original(original)),
+            Parsed::Ours(found) => *found,
+            Parsed::Other(original) => return Ok(RelationPlanning::Original(original)),
         };
-        let relation = find(&call.name).ok_or_else(|| {
-            crate::Error::internal(format!("relation {} vanished", call.name))
-        })?;
+        let relation = find(&call.name)
+            .ok_or_else(|| crate::Error::internal(format!("relation {} vanished", call.name)))?;
         let plan = (relation.plan)(&call, &self.environment, context)?;
         Ok(RelationPlanning::Planned(Box::new(PlannedRelation::new(
             plan, alias,

@@ -27,7 +27,11 @@ impl Rows {
     }
 
     /// Adds a VARCHAR column.
-    pub fn text<T: Into<String>>(self, name: &str, values: impl IntoIterator<Item = Option<T>>) -> Self {
+    pub fn text<T: Into<String>>(
+        self,
+        name: &str,
+        values: impl IntoIterator<Item = Option<T>>,
+    ) -> Self {
         let values: StringArray = values.into_iter().map(|v| v.map(Into::into)).collect();
         self.column(name, Arc::new(values))
     }

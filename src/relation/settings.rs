@@ -22,11 +22,7 @@ impl ConfigExtension for Settings {
 impl Settings {
     /// The settings of a session.
     pub fn of(config: &ConfigOptions) -> Self {
-        config
-            .extensions
-            .get::<Self>()
-            .cloned()
-            .unwrap_or_default()
+        config.extensions.get::<Self>().cloned().unwrap_or_default()
     }
 
     /// Threads of a training.

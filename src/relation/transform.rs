@@ -18,10 +18,7 @@ enum Item {
     /// `*`
     All,
     /// An expression with the name of its column.
-    Named(
-        String,
-        Box<datafusion::sql::sqlparser::ast::Expr>,
-    ),
+    Named(String, Box<datafusion::sql::sqlparser::ast::Expr>),
 }
 
 fn parse(list: &str, context: &dyn RelationPlannerContext) -> Result<Vec<Item>> {
@@ -32,9 +29,8 @@ fn parse(list: &str, context: &dyn RelationPlannerContext) -> Result<Vec<Item>> 
     let items = parser
         .parse_comma_separated(Parser::parse_select_item)
         .map_err(|e| wrong(e.to_string()))?;
-    let named = |ident: &Ident, expr| {
-        Item::Named(context.normalize_ident(ident.clone()), Box::new(expr))
-    };
+    let named =
+        |ident: &Ident, expr| Item::Named(context.normalize_ident(ident.clone()), Box::new(expr));
     items
         .into_iter()
         .map(|item| match item {
@@ -44,7 +40,9 @@ fn parse(list: &str, context: &dyn RelationPlannerContext) -> Result<Vec<Item>> 
                 datafusion::sql::sqlparser::ast::Expr::Identifier(name) => {
                     Ok(named(&name.clone(), expr))
                 }
-                other => Err(wrong(format!("{other} needs a name: write {other} AS name"))),
+                other => Err(wrong(format!(
+                    "{other} needs a name: write {other} AS name"
+                ))),
             },
             other => Err(wrong(format!("{other} is not possible here, only * alone"))),
         })
@@ -105,7 +103,9 @@ pub fn apply(
     let mut exprs = Vec::new();
     let mut add = |name: &str, expr: Expr| {
         if names.iter().any(|n| n == name) {
-            return Err(Error::plan(format!("TRANSFORM makes column {name:?} twice")));
+            return Err(Error::plan(format!(
+                "TRANSFORM makes column {name:?} twice"
+            )));
         }
         names.push(name.to_string());
         exprs.push(expr.alias(name));

@@ -22,7 +22,7 @@ pub struct Store {
 }
 
 /// Loaded models by the checksum of their files and their device, the latest used last.
-type Cache = Arc<Mutex<Vec<(String, Arc<Loaded>)>>>;
+pub(super) type Cache = Arc<Mutex<Vec<(String, Arc<Loaded>)>>>;
 
 /// A version of a model in a listing.
 pub struct Entry {
@@ -43,11 +43,6 @@ impl Store {
             root: root.into(),
             loaded: Cache::default(),
         }
-    }
-
-    /// The folder.
-    pub fn root(&self) -> &Path {
-        &self.root
     }
 
     /// The names of all models, sorted.
@@ -131,7 +126,10 @@ impl Store {
                 0 => format!("there are no models in {}", self.root.display()),
                 _ => format!("known: {}", known.join(", ")),
             };
-            return Err(Error::plan(format!("unknown model {:?}; {known}", name.name)));
+            return Err(Error::plan(format!(
+                "unknown model {:?}; {known}",
+                name.name
+            )));
         }
         let default = || read_default(&self.root.join(&name.name));
         let version = name.version.map_or_else(default, Ok)?;
@@ -281,7 +279,7 @@ fn read_manifest(folder: &Path) -> Result<(Manifest, Sums)> {
 }
 
 /// Finds or makes an entry of the cache.
-pub(super) fn cached(
+pub fn cached(
     cache: &Cache,
     key: &str,
     load: impl FnOnce() -> Result<Loaded>,

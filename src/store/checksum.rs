@@ -172,7 +172,10 @@ mod tests {
                     bad[at] ^= bit;
                     std::fs::write(&path, &bad).unwrap();
                     let text = check().unwrap_err().to_string();
-                    assert!(text.contains("damaged") || text.contains("missing"), "{text}");
+                    assert!(
+                        text.contains("damaged") || text.contains("missing"),
+                        "{text}"
+                    );
                 }
             }
             std::fs::write(&path, &good).unwrap();

@@ -153,8 +153,7 @@ fn default_text(version: u64) -> String {
 }
 
 fn write(path: &Path, bytes: &[u8]) -> Result<()> {
-    std::fs::write(path, bytes)
-        .map_err(|e| Error::io(format!("can't write {}", path.display()), e))
+    std::fs::write(path, bytes).map_err(|e| Error::io(format!("can't write {}", path.display()), e))
 }
 
 /// Waits until a file or folder is on the disk.

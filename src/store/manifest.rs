@@ -77,23 +77,24 @@ impl Manifest {
     /// # Errors
     /// `Execution` when it is not a manifest, or of a newer format.
     pub fn parse(bytes: &[u8], file: &str) -> Result<Self> {
-        let wrong = |e: serde_json::Error| {
-            Error::execution(format!("{file} is not a model manifest: {e}"))
-        };
+        let wrong =
+            |e: serde_json::Error| Error::execution(format!("{file} is not a model manifest: {e}"));
         let value: Value = serde_json::from_slice(bytes).map_err(wrong)?;
         match value.get("format_version").and_then(Value::as_u64) {
-            Some(version) if version > u64::from(FORMAT_VERSION) => {
-                Err(Error::execution(format!(
-                    "{file} has format version {version}; this build of sqltorch reads up to \
+            Some(version) if version > u64::from(FORMAT_VERSION) => Err(Error::execution(format!(
+                "{file} has format version {version}; this build of sqltorch reads up to \
                      {FORMAT_VERSION}: use a newer one"
-                )))
-            }
+            ))),
             _ => serde_json::from_value(value).map_err(wrong),
         }
     }
 
     /// What the architecture must know to build itself.
     pub fn spec(&self) -> Spec {
-        Spec::new(self.encoder.layout(), self.embedding_dim, self.config.clone())
+        Spec::new(
+            self.encoder.layout(),
+            self.embedding_dim,
+            self.config.clone(),
+        )
     }
 }

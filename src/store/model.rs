@@ -3,14 +3,14 @@
 //! Shapes: B rows, C id columns, N numbers.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use arrow::array::ArrayRef;
 use arrow::datatypes::DataType;
 use tch::{Device, Tensor};
 
-use super::catalog::cached;
+use super::catalog::{Cache, cached};
 use super::checksum::Sums;
 use super::manifest::Manifest;
 use super::name::ModelName;
@@ -40,7 +40,7 @@ pub struct FittedModel {
     manifest: Arc<Manifest>,
     folder: PathBuf,
     sums: Arc<Sums>,
-    cache: Arc<Mutex<Vec<(String, Arc<Loaded>)>>>,
+    cache: Cache,
 }
 
 /// A column that scoring adds.
@@ -84,7 +84,7 @@ impl FittedModel {
         manifest: Manifest,
         folder: PathBuf,
         sums: Sums,
-        cache: Arc<Mutex<Vec<(String, Arc<Loaded>)>>>,
+        cache: Cache,
     ) -> Self {
         Self {
             name,

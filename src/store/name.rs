@@ -38,7 +38,10 @@ impl ModelName {
         let letters = name
             .chars()
             .all(|c| c.is_alphanumeric() || matches!(c, '_' | '-'));
-        let first = name.chars().next().is_some_and(|c| c.is_alphabetic() || c == '_');
+        let first = name
+            .chars()
+            .next()
+            .is_some_and(|c| c.is_alphabetic() || c == '_');
         if letters && first && name.len() <= MAX_BYTES {
             return Ok(Self {
                 name: name.to_string(),

@@ -11,8 +11,11 @@ use crate::model::Network;
 pub struct ReplicaPool {
     idle: Mutex<Vec<Network>>,
     params: Mutex<Params>,
-    build: Box<dyn Fn(&Params) -> Result<Network> + Send + Sync>,
+    build: Box<Build>,
 }
+
+/// Makes a network over parameters.
+type Build = dyn Fn(&Params) -> Result<Network> + Send + Sync;
 
 impl ReplicaPool {
     /// A pool of networks that `build` makes over `params`.

@@ -76,10 +76,11 @@ impl TrainOptions {
     /// Learn rate of the embedding table. Row-wise Adagrad divides by the root of all squares so far
     /// and so takes far larger ones than Adam.
     pub fn table_learn_rate(&self) -> f64 {
-        self.embedding_learn_rate.unwrap_or(match self.optimizer.rows() {
-            Rule::Adagrad => 0.1,
-            Rule::Adam => self.learn_rate,
-        })
+        self.embedding_learn_rate
+            .unwrap_or(match self.optimizer.rows() {
+                Rule::Adagrad => 0.1,
+                Rule::Adam => self.learn_rate,
+            })
     }
 }
 
@@ -140,7 +141,11 @@ pub fn fit(
         fit.options.early_stop && fit.eval.is_some(),
         fit.options.min_rel_progress,
     );
-    let everything: Vec<_> = params.tensors().into_iter().map(|(_, t)| t.detach()).collect();
+    let everything: Vec<_> = params
+        .tensors()
+        .into_iter()
+        .map(|(_, t)| t.detach())
+        .collect();
     let mut scores = Vec::new();
     let mut last = 0;
     for epoch in 1..=fit.options.epochs {

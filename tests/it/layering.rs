@@ -35,13 +35,38 @@ const RULES: &[(&str, &[&str], &[&str])] = &[
         &["arrow", "datafusion", "tokio", "futures", "tempfile"],
     ),
     ("dialect", &["error"], &["datafusion"]),
-    ("cli", &[], &["arrow", "parquet", "datafusion", "tokio", "futures", "clap", "indicatif", "rustyline", "console", "tempfile"]),
+    (
+        "cli",
+        &[],
+        &[
+            "arrow",
+            "parquet",
+            "datafusion",
+            "tokio",
+            "futures",
+            "clap",
+            "indicatif",
+            "rustyline",
+            "console",
+            "tempfile",
+        ],
+    ),
 ];
 
 /// Packages whose use says what a module is about.
 const PACKAGES: &[&str] = &[
-    "arrow", "parquet", "datafusion", "tch", "tokio", "clap", "indicatif", "rustyline", "console",
-    "libloading", "futures", "tempfile",
+    "arrow",
+    "parquet",
+    "datafusion",
+    "tch",
+    "tokio",
+    "clap",
+    "indicatif",
+    "rustyline",
+    "console",
+    "libloading",
+    "futures",
+    "tempfile",
 ];
 
 #[test]

@@ -34,11 +34,12 @@ fn create(name: &str, seed: u64) -> String {
 }
 
 async fn scores(engine: &Engine, model: &str) -> Result<Vec<f32>, String> {
-    let sql = format!(
-        "SELECT p_click FROM PREDICT(MODEL {model}, TABLE logs) ORDER BY user_id, price"
-    );
+    let sql =
+        format!("SELECT p_click FROM PREDICT(MODEL {model}, TABLE logs) ORDER BY user_id, price");
     let batches = run(engine, &sql).await?;
-    let columns = batches.iter().map(|b| b.column(0).as_primitive::<Float32Type>());
+    let columns = batches
+        .iter()
+        .map(|b| b.column(0).as_primitive::<Float32Type>());
     Ok(columns.flat_map(|c| c.values().to_vec()).collect())
 }
 
@@ -60,7 +61,9 @@ async fn scores_are_bit_equal_after_a_restart_and_for_one_seed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_damaged_or_missing_file_is_named() {
     let folder = tempfile::tempdir().unwrap();
-    run(&engine(folder.path()).await, &create("m", 7)).await.unwrap();
+    run(&engine(folder.path()).await, &create("m", 7))
+        .await
+        .unwrap();
     let files = files(folder.path());
     assert_eq!(files.len(), 5, "{files:?}");
     for file in files {
@@ -71,10 +74,16 @@ async fn every_damaged_or_missing_file_is_named() {
         bad[middle] ^= 1;
         std::fs::write(&file, bad).unwrap();
         let error = scores(&engine(folder.path()).await, "m").await.unwrap_err();
-        assert!(error.contains(&name) && error.contains("damaged"), "{name}: {error}");
+        assert!(
+            error.contains(&name) && error.contains("damaged"),
+            "{name}: {error}"
+        );
         std::fs::remove_file(&file).unwrap();
         let error = scores(&engine(folder.path()).await, "m").await.unwrap_err();
-        assert!(error.contains(&name) && error.contains("missing"), "{name}: {error}");
+        assert!(
+            error.contains(&name) && error.contains("missing"),
+            "{name}: {error}"
+        );
         std::fs::write(&file, good).unwrap();
     }
     scores(&engine(folder.path()).await, "m").await.unwrap();
@@ -98,7 +107,9 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 async fn a_newer_format_is_refused_by_name() {
     use sha2::{Digest, Sha256};
     let folder = tempfile::tempdir().unwrap();
-    run(&engine(folder.path()).await, &create("m", 7)).await.unwrap();
+    run(&engine(folder.path()).await, &create("m", 7))
+        .await
+        .unwrap();
     let version = folder.path().join("m/1");
     let manifest = std::fs::read_to_string(version.join("manifest.json")).unwrap();
     let newer = manifest.replace("\"format_version\": 1", "\"format_version\": 99");
@@ -168,7 +179,13 @@ async fn a_cancelled_training_leaves_no_version() {
     let engine = engine(folder.path()).await;
     let sql = "CREATE MODEL m OPTIONS (input_label_cols = ['click'], epochs = 100000, \
                early_stop = false) AS SELECT * FROM logs";
-    let mut stream = engine.sql(sql).await.unwrap().execute_stream().await.unwrap();
+    let mut stream = engine
+        .sql(sql)
+        .await
+        .unwrap()
+        .execute_stream()
+        .await
+        .unwrap();
     stream.next().await.unwrap().unwrap();
     drop(stream);
     let start = std::time::Instant::now();

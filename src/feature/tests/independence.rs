@@ -29,7 +29,10 @@ fn assert_same(a: &Fitted, b: &Fitted) {
         }
     }
     let probe = log(777);
-    let (x, y) = (encode(&a.encoder, &probe).unwrap(), encode(&b.encoder, &probe).unwrap());
+    let (x, y) = (
+        encode(&a.encoder, &probe).unwrap(),
+        encode(&b.encoder, &probe).unwrap(),
+    );
     assert_eq!((x.0.ids, x.1), (y.0.ids, y.1));
     let bits = |v: &[f32]| v.iter().map(|v| v.to_bits()).collect::<Vec<_>>();
     assert_eq!(bits(&x.0.dense), bits(&y.0.dense));
@@ -40,7 +43,11 @@ fn order_and_partitions_do_not_matter() {
     let log = doubled(&log(5000));
     for split in [SplitMethod::Auto, SplitMethod::Seq { fraction: 0.3 }] {
         let fit = |partitions: &[Vec<RecordBatch>], threads| {
-            let options = FitOptions { split, threads, ..FitOptions::default() };
+            let options = FitOptions {
+                split,
+                threads,
+                ..FitOptions::default()
+            };
             fit_partitions(partitions, &columns(), options, Arc::new(Unlimited)).unwrap()
         };
         let one = fit(&[vec![log.clone()]], 1);
@@ -66,8 +73,12 @@ fn memory_does_not_matter() {
         SplitMethod::Seq { fraction: 0.2 },
         SplitMethod::None,
     ] {
-        let options = || FitOptions { split, ..no_split() };
-        let roomy = fit_partitions(&partitions, &columns(), options(), Arc::new(Unlimited)).unwrap();
+        let options = || FitOptions {
+            split,
+            ..no_split()
+        };
+        let roomy =
+            fit_partitions(&partitions, &columns(), options(), Arc::new(Unlimited)).unwrap();
         let budget = Limited::new(3 << 20);
         let tight = fit_partitions(&partitions, &columns(), options(), budget.clone()).unwrap();
         assert!(roomy.train.in_memory() && roomy.spilled_bytes == 0);
@@ -83,12 +94,18 @@ fn memory_does_not_matter() {
 fn the_seed_decides_the_order() {
     let log = log(2000);
     let fit = |seed| {
-        let options = FitOptions { seed, ..FitOptions::default() };
+        let options = FitOptions {
+            seed,
+            ..FitOptions::default()
+        };
         super::fit(&log, &columns(), options).unwrap()
     };
     let (a, b) = (fit(1), fit(2));
     assert_eq!(a.eval.rows(), 400);
-    assert_ne!(rows_of(&a.train, Order::Stored), rows_of(&b.train, Order::Stored));
+    assert_ne!(
+        rows_of(&a.train, Order::Stored),
+        rows_of(&b.train, Order::Stored)
+    );
     assert_same(&a, &fit(1));
 }
 
@@ -121,7 +138,11 @@ fn training_rows_are_encoded_as_at_prediction() {
 #[test]
 fn a_restored_encoder_gives_the_same_bits() {
     let log = log(3000);
-    let columns = ColumnOptions { hash_buckets: Some(80), max_vocabulary: Some(10), ..labels(&["click"]) };
+    let columns = ColumnOptions {
+        hash_buckets: Some(80),
+        max_vocabulary: Some(10),
+        ..labels(&["click"])
+    };
     let fitted = fit(&log, &columns, no_split()).unwrap();
     let encoder = &fitted.encoder;
     let dir = tempfile::tempdir().unwrap();
@@ -132,7 +153,10 @@ fn a_restored_encoder_gives_the_same_bits() {
     assert_eq!(&restored, encoder.fitted());
     let restored = Encoder::load(restored, &path).unwrap();
     let probe = shuffled(&super::log(4000), 5, 1).remove(0);
-    let (a, b) = (encode(encoder, &probe).unwrap(), encode(&restored, &probe).unwrap());
+    let (a, b) = (
+        encode(encoder, &probe).unwrap(),
+        encode(&restored, &probe).unwrap(),
+    );
     assert!(a.1.unseen > 0);
     assert_eq!((a.0.ids, a.1), (b.0.ids, b.1));
     let bits = |v: Vec<f32>| v.into_iter().map(f32::to_bits).collect::<Vec<_>>();
@@ -148,8 +172,14 @@ fn a_damaged_encoder_is_refused() {
     fitted.encoder.save_vocabulary(&path).unwrap();
     let mut other = fitted.encoder.fitted().clone();
     other.layout.ids[0].cardinality += 1;
-    let error = Encoder::load(other.clone(), &path).err().unwrap().to_string();
-    assert!(error.ends_with("is damaged: values are missing or there twice"), "{error}");
+    let error = Encoder::load(other.clone(), &path)
+        .err()
+        .unwrap()
+        .to_string();
+    assert!(
+        error.ends_with("is damaged: values are missing or there twice"),
+        "{error}"
+    );
     assert!(FittedSpec::from_json(&other.to_json().unwrap()).is_err());
     std::fs::write(&path, b"no parquet").unwrap();
     assert!(Encoder::load(fitted.encoder.fitted().clone(), &path).is_err());

@@ -27,8 +27,16 @@ fn vocabularies_that_outgrow_memory_name_their_column() {
     let click = BooleanArray::from_iter((0..n).map(|v| Some(v % 2 == 0)));
     let log = batch(vec![("user_id", Arc::new(ids)), ("click", Arc::new(click))]);
     let fit = |hash_buckets| {
-        let columns = ColumnOptions { hash_buckets, ..labels(&["click"]) };
-        fit_partitions(&[vec![log.clone()]], &columns, no_split(), Limited::new(12 << 20))
+        let columns = ColumnOptions {
+            hash_buckets,
+            ..labels(&["click"])
+        };
+        fit_partitions(
+            &[vec![log.clone()]],
+            &columns,
+            no_split(),
+            Limited::new(12 << 20),
+        )
     };
     let error = fit(None).err().unwrap();
     assert!(matches!(error, crate::Error::Resources(_)));
@@ -57,13 +65,19 @@ fn rows_make_room_for_training() {
     assert!(fit(1 << 20).train.in_memory());
     let spilled = fit(1 << 30);
     assert!(!spilled.train.in_memory());
-    assert_eq!(asked.load(Ordering::SeqCst) as u64, spilled.encoder.layout().table_rows);
+    assert_eq!(
+        asked.load(Ordering::SeqCst) as u64,
+        spilled.encoder.layout().table_rows
+    );
 }
 
 #[test]
 fn stops_when_asked_to() {
     let stop = Arc::new(AtomicBool::new(true));
-    let options = FitOptions { stop: Some(stop), ..no_split() };
+    let options = FitOptions {
+        stop: Some(stop),
+        ..no_split()
+    };
     let error = fit(&log(100), &labels(&["click"]), options).err().unwrap();
     assert!(matches!(error, crate::Error::Cancelled));
 }

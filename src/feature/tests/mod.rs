@@ -9,8 +9,8 @@ mod values;
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, BooleanArray, FixedSizeListArray, Float64Array, Int64Array, RecordBatch,
-    StringArray, StringViewArray, TimestampSecondArray, UInt32Array,
+    ArrayRef, BooleanArray, FixedSizeListArray, Float64Array, Int64Array, RecordBatch, StringArray,
+    StringViewArray, TimestampSecondArray, UInt32Array,
 };
 use arrow::compute::{concat_batches, take_record_batch};
 use arrow::datatypes::Float32Type;
@@ -34,7 +34,11 @@ fn labels(labels: &[&str]) -> ColumnOptions {
 }
 
 fn no_split() -> FitOptions {
-    FitOptions { split: SplitMethod::None, threads: 2, ..FitOptions::default() }
+    FitOptions {
+        split: SplitMethod::None,
+        threads: 2,
+        ..FitOptions::default()
+    }
 }
 
 /// Fits partitions, each of some batches.
@@ -59,7 +63,12 @@ fn fit_partitions(
 }
 
 fn fit(batch: &RecordBatch, columns: &ColumnOptions, options: FitOptions) -> Result<Fitted> {
-    fit_partitions(&[vec![batch.clone()]], columns, options, Arc::new(Unlimited))
+    fit_partitions(
+        &[vec![batch.clone()]],
+        columns,
+        options,
+        Arc::new(Unlimited),
+    )
 }
 
 /// Encodes a batch as PREDICT does.
@@ -96,19 +105,58 @@ fn log(rows: usize) -> RecordBatch {
         (v > 1).then(|| vec![Some(v as f32), Some(1.0), (v > 5).then_some(v as f32 / 7.0)])
     });
     batch(vec![
-        ("user_id", Arc::new(Int64Array::from_iter(some(1, 300).map(|v| v.map(|v| v as i64 - 9))))),
-        ("title", Arc::new(StringViewArray::from_iter(some(2, 90).map(|v| v.map(text))))),
-        ("shop", Arc::new(StringArray::from_iter(some(3, 20).map(|v| v.map(text))))),
-        ("member", Arc::new(BooleanArray::from_iter(pick(4, 2).map(|v| Some(v == 1))))),
-        ("price", Arc::new(Float64Array::from_iter(some(5, 1000).map(|v| v.map(|v| v as f64 / 3.0))))),
-        ("age", Arc::new(UInt32Array::from_iter_values(pick(6, 80).map(|v| v as u32)))),
-        ("seen", Arc::new(TimestampSecondArray::from_iter(
-            some(7, 3_000_000).map(|v| v.map(|v| 1_650_000_000 + v as i64)),
-        ))),
-        ("vector", Arc::new(FixedSizeListArray::from_iter_primitive::<Float32Type, _, _>(vectors, 3))),
-        ("day", Arc::new(Int64Array::from_iter_values(pick(8, 10).map(|v| v as i64)))),
-        ("click", Arc::new(BooleanArray::from_iter(pick(10, 3).map(|v| Some(v == 0))))),
-        ("buy", Arc::new(Int64Array::from_iter(pick(11, 4).map(|v| (v > 1).then_some(v as i64 - 2))))),
+        (
+            "user_id",
+            Arc::new(Int64Array::from_iter(
+                some(1, 300).map(|v| v.map(|v| v as i64 - 9)),
+            )),
+        ),
+        (
+            "title",
+            Arc::new(StringViewArray::from_iter(some(2, 90).map(|v| v.map(text)))),
+        ),
+        (
+            "shop",
+            Arc::new(StringArray::from_iter(some(3, 20).map(|v| v.map(text)))),
+        ),
+        (
+            "member",
+            Arc::new(BooleanArray::from_iter(pick(4, 2).map(|v| Some(v == 1)))),
+        ),
+        (
+            "price",
+            Arc::new(Float64Array::from_iter(
+                some(5, 1000).map(|v| v.map(|v| v as f64 / 3.0)),
+            )),
+        ),
+        (
+            "age",
+            Arc::new(UInt32Array::from_iter_values(pick(6, 80).map(|v| v as u32))),
+        ),
+        (
+            "seen",
+            Arc::new(TimestampSecondArray::from_iter(
+                some(7, 3_000_000).map(|v| v.map(|v| 1_650_000_000 + v as i64)),
+            )),
+        ),
+        (
+            "vector",
+            Arc::new(FixedSizeListArray::from_iter_primitive::<Float32Type, _, _>(vectors, 3)),
+        ),
+        (
+            "day",
+            Arc::new(Int64Array::from_iter_values(pick(8, 10).map(|v| v as i64))),
+        ),
+        (
+            "click",
+            Arc::new(BooleanArray::from_iter(pick(10, 3).map(|v| Some(v == 0)))),
+        ),
+        (
+            "buy",
+            Arc::new(Int64Array::from_iter(
+                pick(11, 4).map(|v| (v > 1).then_some(v as i64 - 2)),
+            )),
+        ),
     ])
 }
 

@@ -11,17 +11,31 @@ fn rows(n: i64) -> RecordBatch {
     batch(vec![
         ("x", Arc::new(Int64Array::from_iter_values(0..n))),
         ("text", Arc::new(StringArray::from_iter_values(text))),
-        ("list", Arc::new(ListArray::from_iter_primitive::<Int32Type, _, _>(lists))),
-        ("blob", Arc::new(BinaryArray::from_iter_values((0..n).map(|_| b"x")))),
-        ("click", Arc::new(Int64Array::from_iter_values((0..n).map(|v| v % 2)))),
+        (
+            "list",
+            Arc::new(ListArray::from_iter_primitive::<Int32Type, _, _>(lists)),
+        ),
+        (
+            "blob",
+            Arc::new(BinaryArray::from_iter_values((0..n).map(|_| b"x"))),
+        ),
+        (
+            "click",
+            Arc::new(Int64Array::from_iter_values((0..n).map(|v| v % 2))),
+        ),
     ])
 }
+
+/// A change of the options, and the message that it leads to.
+type Case<'a> = (&'a dyn Fn(&mut ColumnOptions), &'a str);
 
 /// The error of fitting, or of inferring.
 fn refusal(log: &RecordBatch, change: impl Fn(&mut ColumnOptions)) -> String {
     let mut columns = labels(&["click"]);
     columns.exclude_cols = vec!["list".into(), "blob".into()];
-    columns.exclude_cols.retain(|c| log.column_by_name(c).is_some());
+    columns
+        .exclude_cols
+        .retain(|c| log.column_by_name(c).is_some());
     change(&mut columns);
     fit(log, &columns, no_split()).err().unwrap().to_string()
 }
@@ -29,7 +43,7 @@ fn refusal(log: &RecordBatch, change: impl Fn(&mut ColumnOptions)) -> String {
 #[test]
 fn unknown_and_contradicting_columns() {
     let log = rows(10);
-    let cases: [(&dyn Fn(&mut ColumnOptions), &str); 11] = [
+    let cases: [Case; 11] = [
         (
             &|c| c.categorical_cols = vec!["foo".into()],
             "unknown column \"foo\" in categorical_cols; the query has: x, text, list, blob, click",
@@ -75,8 +89,14 @@ fn unknown_and_contradicting_columns() {
             &|c| c.labels = vec!["click".into(), "CLICK".into()],
             "label \"CLICK\" is twice in input_label_cols",
         ),
-        (&|c| c.hash_buckets = Some(0), "hash_buckets is 0; it has to be at least 1"),
-        (&|c| c.max_vocabulary = Some(0), "max_vocabulary is 0; it has to be at least 1"),
+        (
+            &|c| c.hash_buckets = Some(0),
+            "hash_buckets is 0; it has to be at least 1",
+        ),
+        (
+            &|c| c.max_vocabulary = Some(0),
+            "max_vocabulary is 0; it has to be at least 1",
+        ),
     ];
     for (change, message) in cases {
         assert_eq!(refusal(&log, change), message);
@@ -89,7 +109,9 @@ fn types_that_can_not_be_used() {
     let item = "List(Int32)";
     assert_eq!(
         refusal(&log, |c| c.exclude_cols = vec!["blob".into()]),
-        format!("column \"list\" is of type {item}: sequences can't be used as features so far; leave it out with exclude_cols = ['list']")
+        format!(
+            "column \"list\" is of type {item}: sequences can't be used as features so far; leave it out with exclude_cols = ['list']"
+        )
     );
     assert_eq!(
         refusal(&log, |c| c.exclude_cols = vec!["list".into()]),
@@ -104,7 +126,9 @@ fn types_that_can_not_be_used() {
             c.exclude_cols = vec!["blob".into()];
             c.categorical_cols = vec!["list".into()];
         }),
-        format!("column \"list\" in categorical_cols is of type {item}: a category needs one text, number, boolean or time per row")
+        format!(
+            "column \"list\" in categorical_cols is of type {item}: a category needs one text, number, boolean or time per row"
+        )
     );
 }
 
@@ -149,8 +173,14 @@ fn labels_that_can_not_be_trained() {
             Arc::new(BooleanArray::from(vec![None, None])),
             "label \"click\" is NULL in every row",
         ),
-        (Arc::new(NullArray::new(2)), "label \"click\" is NULL in every row"),
-        (Arc::new(Int32Array::from(vec![1])), "label \"click\" is constant: every row has 1"),
+        (
+            Arc::new(NullArray::new(2)),
+            "label \"click\" is NULL in every row",
+        ),
+        (
+            Arc::new(Int32Array::from(vec![1])),
+            "label \"click\" is constant: every row has 1",
+        ),
         (
             Arc::new(Int32Array::from(Vec::<i32>::new())),
             "no rows to train on: the query returned 0 rows",
@@ -197,18 +227,28 @@ fn prediction_over_other_columns() {
         fitted.bind(&Schema::new(fields.collect::<Vec<_>>()))
     };
     let (text, number) = (DataType::Utf8View, DataType::UInt8);
-    let reordered = bind(&[("more", text.clone()), ("text", text.clone()), ("X", number.clone())]);
+    let reordered = bind(&[
+        ("more", text.clone()),
+        ("text", text.clone()),
+        ("X", number.clone()),
+    ]);
     assert_eq!(reordered.unwrap().positions(), [2, 1]);
     assert_eq!(
-        bind(&[("x", number.clone()), ("y", text.clone())]).unwrap_err().to_string(),
+        bind(&[("x", number.clone()), ("y", text.clone())])
+            .unwrap_err()
+            .to_string(),
         "model needs column \"text\", which the query lacks; the model needs: x, text; the query has: x, y"
     );
     assert_eq!(
-        bind(&[("x", text.clone()), ("text", text.clone())]).unwrap_err().to_string(),
+        bind(&[("x", text.clone()), ("text", text.clone())])
+            .unwrap_err()
+            .to_string(),
         "column \"x\" is of type Utf8View, but the model was trained on numbers (Int64)"
     );
     assert_eq!(
-        bind(&[("x", number.clone()), ("text", number.clone())]).unwrap_err().to_string(),
+        bind(&[("x", number.clone()), ("text", number.clone())])
+            .unwrap_err()
+            .to_string(),
         "column \"text\" is of type UInt8, but the model was trained on text (Utf8)"
     );
     assert!(fitted.bind_types(&[number.clone(), text.clone()]).is_ok());

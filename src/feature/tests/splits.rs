@@ -6,12 +6,23 @@ use super::*;
 fn rows(n: i64) -> RecordBatch {
     batch(vec![
         ("x", Arc::new(Int64Array::from_iter_values(0..n))),
-        ("t", Arc::new(TimestampSecondArray::from_iter((0..n).map(|v| (v > 0).then_some(v))))),
-        ("held", Arc::new(BooleanArray::from_iter((0..n).map(|v| match v % 4 {
-            0 => None,
-            v => Some(v == 1),
-        })))),
-        ("click", Arc::new(BooleanArray::from_iter((0..n).map(|v| Some(v % 3 == 0))))),
+        (
+            "t",
+            Arc::new(TimestampSecondArray::from_iter(
+                (0..n).map(|v| (v > 0).then_some(v)),
+            )),
+        ),
+        (
+            "held",
+            Arc::new(BooleanArray::from_iter((0..n).map(|v| match v % 4 {
+                0 => None,
+                v => Some(v == 1),
+            }))),
+        ),
+        (
+            "click",
+            Arc::new(BooleanArray::from_iter((0..n).map(|v| Some(v % 3 == 0)))),
+        ),
     ])
 }
 
@@ -20,12 +31,23 @@ fn split(n: i64, split_col: &str, split: SplitMethod) -> Result<Fitted> {
         split_col: Some(split_col.into()),
         ..labels(&["click"])
     };
-    fit(&rows(n), &columns, FitOptions { split, ..no_split() })
+    fit(
+        &rows(n),
+        &columns,
+        FitOptions {
+            split,
+            ..no_split()
+        },
+    )
 }
 
 /// The numbers x of a set, standardised, in rising order.
 fn numbers(rows: &RowSet) -> Vec<f32> {
-    let mut numbers: Vec<_> = rows_of(rows, Order::Stored).1.into_iter().map(f32::from_bits).collect();
+    let mut numbers: Vec<_> = rows_of(rows, Order::Stored)
+        .1
+        .into_iter()
+        .map(f32::from_bits)
+        .collect();
     numbers.sort_by(f32::total_cmp);
     numbers
 }
@@ -46,7 +68,10 @@ fn seq_holds_back_the_latest() {
         exclude_cols: vec!["held".into()],
         ..labels(&["click"])
     };
-    let options = FitOptions { split: SplitMethod::Seq { fraction: 0.25 }, ..no_split() };
+    let options = FitOptions {
+        split: SplitMethod::Seq { fraction: 0.25 },
+        ..no_split()
+    };
     let fitted = fit(&rows(1000), &columns, options).unwrap();
     assert_eq!((fitted.train.rows(), fitted.eval.rows()), (750, 250));
     let (train, eval) = (numbers(&fitted.train), numbers(&fitted.eval));
@@ -61,7 +86,10 @@ fn custom_holds_back_true_and_null() {
     assert_eq!((fitted.train.rows(), fitted.eval.rows()), (500, 500));
     let info = fitted.encoder.fitted().feature_info();
     let held = info.iter().find(|i| i.column == "held").unwrap();
-    assert_eq!((held.role.as_str(), held.encoding.as_str()), ("split", "none"));
+    assert_eq!(
+        (held.role.as_str(), held.encoding.as_str()),
+        ("split", "none")
+    );
 }
 
 #[test]
@@ -77,13 +105,27 @@ fn values_of_held_back_rows_alone_are_unknown() {
     let log = batch(vec![
         ("text", Arc::new(text)),
         ("t", Arc::new(Int64Array::from_iter_values(0..n))),
-        ("click", Arc::new(Int64Array::from_iter_values((0..n).map(|v| v % 2)))),
+        (
+            "click",
+            Arc::new(Int64Array::from_iter_values((0..n).map(|v| v % 2))),
+        ),
     ]);
-    let columns = ColumnOptions { split_col: Some("t".into()), ..labels(&["click"]) };
-    let options = FitOptions { split: SplitMethod::Seq { fraction: 0.3 }, ..no_split() };
+    let columns = ColumnOptions {
+        split_col: Some("t".into()),
+        ..labels(&["click"])
+    };
+    let options = FitOptions {
+        split: SplitMethod::Seq { fraction: 0.3 },
+        ..no_split()
+    };
     let fitted = fit(&log, &columns, options).unwrap();
     assert_eq!(fitted.encoder.layout().table_rows, 9);
-    assert!(rows_of(&fitted.eval, Order::Stored).0.iter().all(|id| *id == UNKNOWN_ID as i32));
+    assert!(
+        rows_of(&fitted.eval, Order::Stored)
+            .0
+            .iter()
+            .all(|id| *id == UNKNOWN_ID as i32)
+    );
     assert_eq!(encode(&fitted.encoder, &log).unwrap().1.unseen, 30);
 }
 
@@ -102,9 +144,15 @@ fn says_why_a_split_is_not_possible() {
         error("t", SplitMethod::Random { fraction: 1.0 }),
         "data_split_eval_fraction is 1; it has to lie between 0 and 1"
     );
-    let options = FitOptions { split: SplitMethod::Custom, ..no_split() };
+    let options = FitOptions {
+        split: SplitMethod::Custom,
+        ..no_split()
+    };
     assert_eq!(
-        fit(&rows(10), &labels(&["click"]), options).err().unwrap().to_string(),
+        fit(&rows(10), &labels(&["click"]), options)
+            .err()
+            .unwrap()
+            .to_string(),
         "data_split_method 'custom' needs data_split_col"
     );
 }
@@ -115,13 +163,38 @@ fn both_sides_need_rows_and_labels() {
     let fit = |flag: fn(i64) -> bool, method| {
         let log = batch(vec![
             ("x", Arc::new(Int64Array::from_iter_values(0..n))),
-            ("flag", Arc::new(BooleanArray::from_iter((0..n).map(|v| Some(flag(v)))))),
+            (
+                "flag",
+                Arc::new(BooleanArray::from_iter((0..n).map(|v| Some(flag(v))))),
+            ),
             ("one", Arc::new(Int64Array::from(vec![1; n as usize]))),
-            ("click", Arc::new(Int64Array::from_iter_values((0..n).map(|v| i64::from(v < 50))))),
+            (
+                "click",
+                Arc::new(Int64Array::from_iter_values(
+                    (0..n).map(|v| i64::from(v < 50)),
+                )),
+            ),
         ]);
-        let split_col = if method == SplitMethod::Custom { "flag" } else { "one" };
-        let columns = ColumnOptions { split_col: Some(split_col.into()), ..labels(&["click"]) };
-        super::fit(&log, &columns, FitOptions { split: method, ..no_split() }).err().unwrap().to_string()
+        let split_col = if method == SplitMethod::Custom {
+            "flag"
+        } else {
+            "one"
+        };
+        let columns = ColumnOptions {
+            split_col: Some(split_col.into()),
+            ..labels(&["click"])
+        };
+        super::fit(
+            &log,
+            &columns,
+            FitOptions {
+                split: method,
+                ..no_split()
+            },
+        )
+        .err()
+        .unwrap()
+        .to_string()
     };
     assert_eq!(
         fit(|_| true, SplitMethod::Custom),

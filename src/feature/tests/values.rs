@@ -1,8 +1,8 @@
 //! Rules for values: types, NULL, NaN, infinity, unseen.
 
 use arrow::array::{
-    Array, Decimal128Array, DictionaryArray, Float32Array, Int8Array, Int32Array,
-    LargeStringArray, NullArray, Time32SecondArray, UInt16Array, UInt64Array,
+    Array, Decimal128Array, DictionaryArray, Float32Array, Int8Array, Int32Array, LargeStringArray,
+    NullArray, Time32SecondArray, UInt16Array, UInt64Array,
 };
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Int8Type, Int32Type, TimeUnit};
@@ -45,27 +45,46 @@ fn numbers_are_categories_by_value() {
         DataType::Decimal64(10, 3),
         DataType::Decimal256(40, 3),
     ] {
-        assert_eq!(ids(&encoder, cast(&trained, &data_type).unwrap()), expected, "{data_type}");
+        assert_eq!(
+            ids(&encoder, cast(&trained, &data_type).unwrap()),
+            expected,
+            "{data_type}"
+        );
     }
     let dictionary = DictionaryArray::<Int8Type>::new(
         Int8Array::from(vec![Some(0), Some(0), Some(1), None]),
         Arc::new(UInt64Array::from(vec![2, 5])),
     );
     assert_eq!(ids(&encoder, Arc::new(dictionary)), [2, 2, 0, 1]);
-    assert_eq!(ids(&encoder, Arc::new(UInt16Array::from(vec![2, 7]))), [2, 0]);
+    assert_eq!(
+        ids(&encoder, Arc::new(UInt16Array::from(vec![2, 7]))),
+        [2, 0]
+    );
     assert_eq!(ids(&encoder, Arc::new(NullArray::new(2))), [1, 1]);
 }
 
 #[test]
 fn floats_are_categories_by_value() {
     let nan = f64::NAN;
-    let x = Float64Array::from(vec![Some(2.0), Some(2.5), Some(nan), None, Some(2.0), Some(-0.0)]);
+    let x = Float64Array::from(vec![
+        Some(2.0),
+        Some(2.5),
+        Some(nan),
+        None,
+        Some(2.0),
+        Some(-0.0),
+    ]);
     let encoder = fit_one(Arc::new(x), as_category);
     // By count, then by value: 2.0 twice, then 0 and 2.5.
     let again = Float64Array::from(vec![2.0, 0.0, 2.5, nan, f64::INFINITY, 1e300]);
     assert_eq!(ids(&encoder, Arc::new(again)), [2, 3, 4, 1, 0, 0]);
-    assert_eq!(ids(&encoder, Arc::new(Int64Array::from(vec![2, 0, 1]))), [2, 3, 0]);
-    let decimals = Decimal128Array::from(vec![250, 200]).with_precision_and_scale(9, 2).unwrap();
+    assert_eq!(
+        ids(&encoder, Arc::new(Int64Array::from(vec![2, 0, 1]))),
+        [2, 3, 0]
+    );
+    let decimals = Decimal128Array::from(vec![250, 200])
+        .with_precision_and_scale(9, 2)
+        .unwrap();
     assert_eq!(ids(&encoder, Arc::new(decimals)), [4, 2]);
 }
 
@@ -79,7 +98,14 @@ fn large_unsigned_numbers_are_told_apart() {
 #[test]
 fn texts_are_the_same_in_any_type() {
     let long = "a text of more than twelve bytes";
-    let values = vec![Some("kurz"), Some(long), None, Some(""), Some(long), Some("exactly12byt")];
+    let values = vec![
+        Some("kurz"),
+        Some(long),
+        None,
+        Some(""),
+        Some(long),
+        Some("exactly12byt"),
+    ];
     let text = StringArray::from(values);
     let encoder = fit_one(Arc::new(text.clone()), |_| {});
     let expected = ids(&encoder, Arc::new(text.clone()));
@@ -93,7 +119,11 @@ fn texts_are_the_same_in_any_type() {
     ] {
         let array = cast(&text, &data_type).unwrap();
         assert_eq!(ids(&encoder, array.clone()), expected, "{data_type}");
-        assert_eq!(ids(&encoder, array.slice(1, 3)), expected[1..4], "{data_type}");
+        assert_eq!(
+            ids(&encoder, array.slice(1, 3)),
+            expected[1..4],
+            "{data_type}"
+        );
     }
     let unseen = LargeStringArray::from(vec!["new", "a text that nobody has ever seen", long]);
     let (encoded, stats) = encode(&encoder, &batch(vec![("x", Arc::new(unseen))])).unwrap();
@@ -115,7 +145,10 @@ fn missing_numbers_are_the_mean_and_flagged() {
     let x = Float64Array::from(vec![Some(1.0), Some(3.0), None, Some(f64::INFINITY)]);
     let encoder = fit_one(Arc::new(x.clone()), |_| {});
     assert_eq!(encoder.layout().dense, ["x", "x (missing)"]);
-    assert_eq!(dense(&encoder, Arc::new(x)), [-1.0, 0.0, 1.0, 0.0, 0.0, 1.0, 0.0, 1.0]);
+    assert_eq!(
+        dense(&encoder, Arc::new(x)),
+        [-1.0, 0.0, 1.0, 0.0, 0.0, 1.0, 0.0, 1.0]
+    );
     let complete = fit_one(Arc::new(Float32Array::from(vec![1.0, 3.0])), |_| {});
     let with_nan = Float32Array::from(vec![f32::NAN, 5.0]);
     assert_eq!(dense(&complete, Arc::new(with_nan)), [0.0, 3.0]);
@@ -127,7 +160,10 @@ fn large_close_numbers_keep_their_difference() {
     let encoder = fit_one(Arc::new(x.clone()), |_| {});
     let z = dense(&encoder, Arc::new(x));
     // (0 - 1.5) / sqrt(1.25)
-    assert!((z[0] + 1.3416).abs() < 1e-4 && (z[1] + 0.4472).abs() < 1e-4, "{z:?}");
+    assert!(
+        (z[0] + 1.3416).abs() < 1e-4 && (z[1] + 0.4472).abs() < 1e-4,
+        "{z:?}"
+    );
 }
 
 #[test]
@@ -136,7 +172,11 @@ fn times_give_hour_weekday_and_age() {
     let x = TimestampSecondArray::from(vec![Some(0), Some(25 * hour), Some(25 * hour), None]);
     let encoder = fit_one(Arc::new(x.clone()), |_| {});
     let layout = encoder.layout();
-    let names: Vec<_> = layout.ids.iter().map(|c| (c.name.as_str(), c.cardinality)).collect();
+    let names: Vec<_> = layout
+        .ids
+        .iter()
+        .map(|c| (c.name.as_str(), c.cardinality))
+        .collect();
     assert_eq!(names, [("x (hour)", 4), ("x (weekday)", 4)]);
     assert_eq!(layout.dense, ["x (age)", "x (missing)"]);
     let (encoded, _) = encode(&encoder, &batch(vec![("x", Arc::new(x.clone()))])).unwrap();
@@ -152,17 +192,34 @@ fn times_give_hour_weekday_and_age() {
 fn dates_have_no_hour_and_times_of_day_no_weekday() {
     let x = cast(&Int32Array::from(vec![10, 11, 17]), &DataType::Date32).unwrap();
     let encoder = fit_one(x, |_| {});
-    let names: Vec<_> = encoder.layout().ids.iter().map(|c| c.name.as_str()).collect();
+    let names: Vec<_> = encoder
+        .layout()
+        .ids
+        .iter()
+        .map(|c| c.name.as_str())
+        .collect();
     assert_eq!(names, ["x (weekday)"]);
-    let encoder = fit_one(Arc::new(Time32SecondArray::from(vec![0, 3600, 7300])), |_| {});
-    let names: Vec<_> = encoder.layout().ids.iter().map(|c| c.name.as_str()).collect();
+    let encoder = fit_one(
+        Arc::new(Time32SecondArray::from(vec![0, 3600, 7300])),
+        |_| {},
+    );
+    let names: Vec<_> = encoder
+        .layout()
+        .ids
+        .iter()
+        .map(|c| c.name.as_str())
+        .collect();
     assert_eq!(names, ["x (hour)"]);
     assert_eq!(encoder.layout().dense, ["x (hours)"]);
 }
 
 #[test]
 fn vectors_are_standardised_element_by_element() {
-    let rows = [Some(vec![Some(1.0), Some(5.0)]), Some(vec![Some(3.0), Some(5.0)]), None];
+    let rows = [
+        Some(vec![Some(1.0), Some(5.0)]),
+        Some(vec![Some(3.0), Some(5.0)]),
+        None,
+    ];
     let x = FixedSizeListArray::from_iter_primitive::<Float32Type, _, _>(rows, 2);
     let encoder = fit_one(Arc::new(x.clone()), |_| {});
     assert_eq!(encoder.layout().dense, ["x[0]", "x[1]", "x (missing)"]);
@@ -205,21 +262,50 @@ fn constant_features_are_left_out_but_not_the_scenario() {
         ("word", Arc::new(StringArray::from(vec!["w"; 4]))),
         ("null", Arc::new(NullArray::new(4))),
         ("scene", Arc::new(StringArray::from(vec!["home"; 4]))),
-        ("click", Arc::new(Int64Array::from_iter_values((0..n).map(|v| v % 2)))),
+        (
+            "click",
+            Arc::new(Int64Array::from_iter_values((0..n).map(|v| v % 2))),
+        ),
     ]);
-    let columns = ColumnOptions { scenario_col: Some("scene".into()), ..labels(&["click"]) };
+    let columns = ColumnOptions {
+        scenario_col: Some("scene".into()),
+        ..labels(&["click"])
+    };
     let fitted = fit(&log, &columns, no_split()).unwrap();
     let encoder = fitted.encoder;
-    let inputs: Vec<_> = encoder.fitted().inputs().iter().map(|c| c.name.as_str()).collect();
+    let inputs: Vec<_> = encoder
+        .fitted()
+        .inputs()
+        .iter()
+        .map(|c| c.name.as_str())
+        .collect();
     assert_eq!(inputs, ["x", "scene"]);
     assert_eq!(encoder.layout().scenario, Some(0));
     let info = encoder.fitted().feature_info();
-    let reason = |name: &str| info.iter().find(|i| i.column == name).unwrap().reason.as_str();
-    assert_eq!(reason("one"), "integer; left out: constant: one value in every training row");
-    assert_eq!(reason("none"), "number; left out: missing in every training row");
-    assert_eq!(reason("word"), "text; left out: constant: one value in every training row");
+    let reason = |name: &str| {
+        info.iter()
+            .find(|i| i.column == name)
+            .unwrap()
+            .reason
+            .as_str()
+    };
+    assert_eq!(
+        reason("one"),
+        "integer; left out: constant: one value in every training row"
+    );
+    assert_eq!(
+        reason("none"),
+        "number; left out: missing in every training row"
+    );
+    assert_eq!(
+        reason("word"),
+        "text; left out: constant: one value in every training row"
+    );
     assert_eq!(reason("null"), "NULL in every row");
-    assert_eq!(info.iter().find(|i| i.column == "none").unwrap().nulls, Some(4));
+    assert_eq!(
+        info.iter().find(|i| i.column == "none").unwrap().nulls,
+        Some(4)
+    );
     // What was left out is not needed at prediction.
     assert!(encode(&encoder, &log.project(&[0, 5]).unwrap()).is_ok());
 }
@@ -227,10 +313,14 @@ fn constant_features_are_left_out_but_not_the_scenario() {
 #[test]
 fn labels_are_encoded_for_evaluation() {
     let log = log(20);
-    let encoder = fit(&super::log(500), &labels(&["click", "buy"]), no_split()).unwrap().encoder;
+    let encoder = fit(&super::log(500), &labels(&["click", "buy"]), no_split())
+        .unwrap()
+        .encoder;
     let (mut encoded, _) = encode(&encoder, &log).unwrap();
     let column = |name: &str| log.column_by_name(name).unwrap().clone();
-    encoder.encode_labels(&[column("click"), column("buy")], &mut encoded).unwrap();
+    encoder
+        .encode_labels(&[column("click"), column("buy")], &mut encoded)
+        .unwrap();
     let buy = read_label("buy", &column("buy")).unwrap();
     assert_eq!(encoded.labels.len(), 40);
     for (row, label) in buy.iter().enumerate() {

@@ -144,13 +144,14 @@ impl ExecutionPlan for PredictExec {
             buffer: EncodedBatch::default(),
             metrics: Metrics::new(&self.metrics, partition),
         };
-        let stream = futures::stream::try_unfold((input, worker), |(mut input, mut worker)| async {
-            let Some(batch) = input.next().await.transpose()? else {
-                return Ok(None);
-            };
-            let scored = worker.score(batch).await?;
-            Ok::<_, DataFusionError>(Some((scored, (input, worker))))
-        });
+        let stream =
+            futures::stream::try_unfold((input, worker), |(mut input, mut worker)| async {
+                let Some(batch) = input.next().await.transpose()? else {
+                    return Ok(None);
+                };
+                let scored = worker.score(batch).await?;
+                Ok::<_, DataFusionError>(Some((scored, (input, worker))))
+            });
         Ok(Box::pin(RecordBatchStreamAdapter::new(
             self.schema.clone(),
             stream.into_stream(),
@@ -223,7 +224,10 @@ impl Worker {
     async fn score(&mut self, batch: RecordBatch) -> Result<RecordBatch> {
         let loaded = match &self.loaded {
             Some(loaded) => loaded.clone(),
-            None => self.loaded.insert(load(self.prediction.clone()).await?).clone(),
+            None => self
+                .loaded
+                .insert(load(self.prediction.clone()).await?)
+                .clone(),
         };
         let timer = self.metrics.baseline.elapsed_compute().clone();
         let _timer = timer.timer();

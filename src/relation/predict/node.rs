@@ -138,7 +138,10 @@ pub fn bind_features(
     }
     let num_derived = fields.len();
     for (qualifier, field) in schema.iter() {
-        if !fields[..num_derived].iter().any(|f| f.name() == field.name()) {
+        if !fields[..num_derived]
+            .iter()
+            .any(|f| f.name() == field.name())
+        {
             fields.push(field.as_ref().clone());
             exprs.push(Expr::Column(Column::new(
                 qualifier.cloned(),
@@ -157,12 +160,10 @@ pub fn bind_features(
             )));
         }
     }
-    let binding = encoder
-        .bind(&Schema::new(fields))
-        .map_err(|e| match e {
-            Error::Plan(text) => Error::plan(format!("model {}: {text}", model.name().name)),
-            other => other,
-        })?;
+    let binding = encoder.bind(&Schema::new(fields)).map_err(|e| match e {
+        Error::Plan(text) => Error::plan(format!("model {}: {text}", model.name().name)),
+        other => other,
+    })?;
     Ok(binding
         .positions()
         .iter()

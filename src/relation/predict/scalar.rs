@@ -82,7 +82,9 @@ impl LiftPredict {
             return Ok(Transformed::yes(lifted));
         }
         // A filter or sort passes the added columns on: leave them behind.
-        let columns = wanted.iter().map(|(q, f)| Expr::Column(Column::new(q.cloned(), f.name())));
+        let columns = wanted
+            .iter()
+            .map(|(q, f)| Expr::Column(Column::new(q.cloned(), f.name())));
         let lifted = LogicalPlanBuilder::from(lifted).project(columns)?.build()?;
         Ok(Transformed::yes(lifted))
     }
@@ -160,10 +162,7 @@ fn replace(expr: Expr, values: &HashMap<ScalarFunction, Expr>) -> Result<Expr> {
 }
 
 /// The fields of a struct expression: name, expression and field.
-fn fields(
-    row: &Expr,
-    schema: &DFSchema,
-) -> Result<Vec<(String, Expr, arrow::datatypes::Field)>> {
+fn fields(row: &Expr, schema: &DFSchema) -> Result<Vec<(String, Expr, arrow::datatypes::Field)>> {
     let pairs: Vec<(String, Expr)> = match row {
         Expr::ScalarFunction(f) if f.func.name() == "named_struct" => f
             .args

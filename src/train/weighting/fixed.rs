@@ -1,4 +1,4 @@
-//! Constant weights: `L = sum_t w_t L_t`.
+//! Constant weights: `L = sum_t w_t L_t`, with those of loss_weights, or 1 for each task.
 
 use tch::Tensor;
 
@@ -7,7 +7,6 @@ use super::{LossWeighting, Strategy};
 /// The entry of the list.
 pub const STRATEGY: Strategy = Strategy {
     name: "fixed",
-    summary: "the weights of loss_weights, 1 for each task when not given",
     build: |weights| {
         Box::new(Fixed {
             weights: weights.to_vec(),

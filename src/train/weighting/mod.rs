@@ -19,8 +19,6 @@ pub trait LossWeighting: Send {
 pub struct Strategy {
     /// The value of `loss_weighting`.
     pub name: &'static str,
-    /// One line on what it does.
-    pub summary: &'static str,
     /// Builds it from the weights that the statement gives, one a task.
     pub build: fn(&[f64]) -> Box<dyn LossWeighting>,
 }
