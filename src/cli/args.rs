@@ -16,9 +16,9 @@ What is run:
 
 What is printed:
   Results go to standard output, everything else to standard error. In the shell a table shows the
-  first 40 rows (--max-rows); scripts print every row. Where standard output is a terminal, tables are
-  fitted to its width: long texts are cut with `…`, and columns in the middle are left out. Numbers are
-  never cut. csv, tsv, json and ndjson are always complete and need no memory for the rows.
+  first 40 rows (--max-rows); scripts print every row. Where standard output is a terminal, tables that
+  are wider have floating-point numbers rounded to 6 digits, then long texts cut with `…`, then columns
+  in the middle left out. csv, tsv, json and ndjson are always complete, whatever their length.
 
 Init file:
   The shell first runs $XDG_CONFIG_HOME/sqltorch/init.sql (~/.config/sqltorch/init.sql), or else

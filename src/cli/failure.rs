@@ -7,12 +7,16 @@ use std::panic;
 use std::process::ExitCode;
 
 use datafusion::arrow::error::ArrowError;
+use datafusion::common::SchemaError;
 use datafusion::error::DataFusionError;
 use datafusion::parquet::errors::ParquetError;
 use datafusion::sql::sqlparser::parser::ParserError;
 
 /// Result of everything the program does.
 pub type Outcome<T = ()> = Result<T, Failure>;
+
+/// Columns that a message lists at most.
+const KNOWN_COLUMNS: usize = 40;
 
 /// Why a command ended early.
 #[derive(Debug)]
@@ -111,10 +115,42 @@ fn message(error: &DataFusionError) -> String {
             ParserError::TokenizerError(text) | ParserError::ParserError(text) => text.clone(),
             ParserError::RecursionLimitExceeded => "the statement is nested too deeply".into(),
         },
+        DataFusionError::SchemaError(inner, _) => schema(inner),
         DataFusionError::NotImplemented(text) => format!("not supported: {text}"),
         DataFusionError::Internal(text) => format!("internal error: {text}"),
         DataFusionError::ExecutionJoin(inner) => format!("internal error: {inner}"),
         other => other.message().into_owned(),
+    }
+}
+
+/// An unknown column among those there are. Their table is named only where there are several.
+fn schema(error: &SchemaError) -> String {
+    let SchemaError::FieldNotFound {
+        field,
+        valid_fields,
+    } = error
+    else {
+        return error.to_string();
+    };
+    let mut tables: Vec<_> = valid_fields.iter().map(|f| f.relation.as_ref()).collect();
+    tables.retain(Option::is_some);
+    tables.dedup();
+    let names = valid_fields.iter().map(|known| match tables.len() {
+        0 | 1 => known.name.clone(),
+        _ => known.flat_name(),
+    });
+    let shown: Vec<_> = names.take(KNOWN_COLUMNS).collect();
+    let more = match valid_fields.len() - shown.len() {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let field = field.flat_name();
+    match shown.is_empty() {
+        true => format!("unknown column \"{field}\""),
+        false => format!(
+            "unknown column \"{field}\"; known: {}{more}",
+            shown.join(", ")
+        ),
     }
 }
 
@@ -202,6 +238,8 @@ pub fn shift_line(message: &str, lines: usize) -> String {
 
 #[cfg(test)]
 mod tests {
+    use datafusion::common::Column;
+
     use super::*;
 
     fn text(error: DataFusionError) -> String {
@@ -231,6 +269,31 @@ mod tests {
     fn an_error_of_the_file_system_has_no_number() {
         let error = DataFusionError::IoError(io::Error::from_raw_os_error(13));
         assert_eq!(text(error), "Permission denied");
+    }
+
+    #[test]
+    fn an_unknown_column_is_named_among_the_known() {
+        let column = |table: &str, name: &str| Column::new(Some(table.to_string()), name);
+        let not_found = |valid_fields| {
+            let field = Box::new(Column::new_unqualified("nope"));
+            let error = SchemaError::FieldNotFound {
+                field,
+                valid_fields,
+            };
+            text(DataFusionError::SchemaError(
+                Box::new(error),
+                Box::new(None),
+            ))
+        };
+        assert_eq!(
+            not_found(vec![column("t", "a"), column("t", "b")]),
+            "unknown column \"nope\"; known: a, b"
+        );
+        assert_eq!(
+            not_found(vec![column("t", "a"), column("u", "a")]),
+            "unknown column \"nope\"; known: t.a, u.a"
+        );
+        assert_eq!(not_found(vec![]), "unknown column \"nope\"");
     }
 
     #[test]

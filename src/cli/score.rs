@@ -157,7 +157,16 @@ async fn total(engine: &Engine, args: &ScoreArgs, wanted: bool) -> Option<u64> {
 async fn score(engine: &Engine, query: &str, args: &ScoreArgs, bar: &ProgressBar) -> Outcome<u64> {
     let started = Instant::now();
     bar.set_prefix("scoring");
-    let mut batches = engine.sql(query).await?.execute_stream().await?;
+    let plan = engine.sql(query).await.map_err(|error| {
+        let missing = format!("table '{}' not found", args.input);
+        match Failure::from(error) {
+            Failure::Error(text) if text == missing => {
+                Failure::Error(format!("no Parquet file matches {}", args.input))
+            }
+            other => other,
+        }
+    })?;
+    let mut batches = plan.execute_stream().await?;
     let mut file = Output::create(&args.output, batches.schema())?;
     let mut rows = 0;
     while let Some(batch) = batches.next().await {

@@ -11,18 +11,6 @@ pub trait Budget: Send + Sync {
     fn shrink(&self, bytes: usize);
 }
 
-/// Grants everything.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Unlimited;
-
-impl Budget for Unlimited {
-    fn try_grow(&self, _bytes: usize) -> bool {
-        true
-    }
-
-    fn shrink(&self, _bytes: usize) {}
-}
-
 /// Small requests are rounded up to this, so that a budget behind a lock is asked seldom.
 const STEP: usize = 256 << 10;
 
@@ -91,6 +79,17 @@ pub(super) mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use super::*;
+
+    /// Grants everything.
+    pub(in crate::feature) struct Unlimited;
+
+    impl Budget for Unlimited {
+        fn try_grow(&self, _bytes: usize) -> bool {
+            true
+        }
+
+        fn shrink(&self, _bytes: usize) {}
+    }
 
     /// Grants up to a limit and remembers the highest use.
     pub(in crate::feature) struct Limited {

@@ -12,7 +12,7 @@ use super::layout::{EncodedBatch, Layout};
 use super::scale::{NumberPart, VectorPart};
 use super::scratch::{Scratch, column, for_each_tile};
 use super::vocabulary::Vocabulary;
-use super::{label, number, time, vector};
+use super::{number, time, vector};
 use crate::error::{Error, Result};
 
 /// Rows that are encoded at once.
@@ -63,11 +63,6 @@ impl Encoder {
         &self.inner.fitted.layout
     }
 
-    /// Memory that the vocabularies hold.
-    pub fn memory_bytes(&self) -> usize {
-        self.inner.vocabularies.iter().map(Vocabulary::bytes).sum()
-    }
-
     pub(super) fn vocabularies(&self) -> &[Vocabulary] {
         &self.inner.vocabularies
     }
@@ -108,38 +103,6 @@ impl Encoder {
             self.encode_block(&slices, count, out, &mut stats)?;
         }
         Ok(stats)
-    }
-
-    /// Fills `out.labels` from label columns in task order.
-    ///
-    /// # Errors
-    /// `Plan` for a type that can't be a label, `Execution` for an integer other than 0 and 1,
-    /// `Internal` for a wrong number of columns or rows.
-    pub fn encode_labels(&self, labels: &[ArrayRef], out: &mut EncodedBatch) -> Result<()> {
-        let tasks = &self.layout().tasks;
-        if labels.len() != tasks.len() || labels.iter().any(|a| a.len() != out.rows) {
-            return Err(Error::internal(format!(
-                "expected {} labels of {} rows, got {}",
-                tasks.len(),
-                out.rows,
-                labels.len()
-            )));
-        }
-        let EncodedBatch {
-            labels: values,
-            scratch,
-            ..
-        } = out;
-        values.clear();
-        values.resize(out.rows * tasks.len(), f32::NAN);
-        for (at, (task, array)) in tasks.iter().zip(labels).enumerate() {
-            label::read(&task.name, array, &mut scratch.numbers)?;
-            let places = values.iter_mut().skip(at).step_by(tasks.len());
-            for (place, value) in places.zip(&scratch.numbers) {
-                *place = *value as f32;
-            }
-        }
-        Ok(())
     }
 
     fn encode_block(

@@ -24,8 +24,6 @@ pub struct Fitted {
     pub train: RowSet,
     /// The rows that are held back; none when nothing is.
     pub eval: RowSet,
-    /// Bytes of rows that were written to disk, 0 when memory sufficed.
-    pub spilled_bytes: u64,
 }
 
 impl Fitter {
@@ -98,7 +96,6 @@ impl Fitter {
             encoder: Encoder::new(fitted, vocabularies, Some(charge.split_off(held))),
             train,
             eval,
-            spilled_bytes: spilled,
         })
     }
 }

@@ -1,6 +1,5 @@
 //! What fitting found out, apart from the vocabularies: enough to plan a prediction.
 
-use arrow::array::{ArrayRef, RecordBatch};
 use arrow::datatypes::{DataType, Schema};
 use serde::{Deserialize, Serialize};
 
@@ -10,8 +9,9 @@ use super::scale::{NumberPart, VectorPart};
 use super::spec::{ColumnSpec, EncoderSpec, Kind, find_name, name_list};
 use crate::error::{Error, Result};
 
-/// Roles, encodings and statistics of a fitted encoder.
+/// Roles, encodings and statistics of a fitted encoder. Reading one checks that it is consistent.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "Unchecked")]
 pub struct FittedSpec {
     /// Roles and encodings of the training query's columns.
     pub spec: EncoderSpec,
@@ -21,6 +21,33 @@ pub struct FittedSpec {
     pub features: Vec<FittedFeature>,
     /// What was counted, per column of `spec`.
     pub columns: Vec<ColumnStats>,
+}
+
+/// As it was written; nothing is known of where it comes from.
+#[derive(Deserialize)]
+struct Unchecked {
+    spec: EncoderSpec,
+    layout: Layout,
+    features: Vec<FittedFeature>,
+    columns: Vec<ColumnStats>,
+}
+
+impl TryFrom<Unchecked> for FittedSpec {
+    type Error = &'static str;
+
+    fn try_from(read: Unchecked) -> Result<Self, Self::Error> {
+        let fitted = Self {
+            spec: read.spec,
+            layout: read.layout,
+            features: read.features,
+            columns: read.columns,
+        };
+        if fitted.is_consistent() {
+            Ok(fitted)
+        } else {
+            Err("the parts of the encoder do not fit together")
+        }
+    }
 }
 
 /// A feature in use.
@@ -103,34 +130,9 @@ impl Binding {
     pub fn positions(&self) -> &[usize] {
         &self.positions
     }
-
-    /// The columns of a batch that the encoder takes.
-    pub fn arrays(&self, batch: &RecordBatch) -> Vec<ArrayRef> {
-        let columns = self.positions.iter().map(|at| batch.column(*at));
-        columns.cloned().collect()
-    }
 }
 
 impl FittedSpec {
-    /// For the manifest of a model.
-    ///
-    /// # Errors
-    /// `Internal` when it can't be written as JSON.
-    pub fn to_json(&self) -> Result<serde_json::Value> {
-        serde_json::to_value(self).map_err(|e| Error::internal(format!("encoder: {e}")))
-    }
-
-    /// Back from the manifest.
-    ///
-    /// # Errors
-    /// `Execution` when something is missing or wrong.
-    pub fn from_json(value: &serde_json::Value) -> Result<Self> {
-        let fitted: Self = serde_json::from_value(value.clone())
-            .map_err(|e| Error::execution(format!("damaged encoder description: {e}")))?;
-        fitted.validate()?;
-        Ok(fitted)
-    }
-
     /// The columns that a prediction needs, in the order in which the encoder takes them.
     pub fn inputs(&self) -> Vec<&ColumnSpec> {
         let columns = self.features.iter().map(|f| &self.spec.columns[f.column]);
@@ -140,11 +142,6 @@ impl FittedSpec {
     /// Shape of the encoded rows.
     pub fn layout(&self) -> &Layout {
         &self.layout
-    }
-
-    /// Names of the labels, in task order.
-    pub fn labels(&self) -> impl Iterator<Item = &str> {
-        self.spec.labels()
     }
 
     /// Finds the columns that a prediction needs in a query's schema, by name and in any order.
@@ -167,24 +164,6 @@ impl FittedSpec {
             positions.push(at);
         }
         Ok(Binding { positions })
-    }
-
-    /// As [`bind`](Self::bind), for columns that already stand in the order of
-    /// [`inputs`](Self::inputs).
-    ///
-    /// # Errors
-    /// `Plan` for a wrong number of columns, or one of another kind than in training.
-    pub fn bind_types(&self, types: &[DataType]) -> Result<()> {
-        if types.len() != self.features.len() {
-            return Err(Error::plan(format!(
-                "model needs {} columns, got {}; the model needs: {}",
-                self.features.len(),
-                types.len(),
-                self.input_list()
-            )));
-        }
-        let mut pairs = self.inputs().into_iter().zip(types);
-        pairs.try_for_each(|(column, data_type)| check_type(column, data_type))
     }
 
     fn input_list(&self) -> String {
@@ -217,8 +196,8 @@ impl FittedSpec {
         info.collect()
     }
 
-    /// Checks that positions point to something, as a damaged manifest must not cause a panic.
-    fn validate(&self) -> Result<()> {
+    /// Whether positions point to something: a damaged manifest must not cause a panic.
+    fn is_consistent(&self) -> bool {
         let (ids, dense) = (self.layout.ids.len(), self.layout.dense.len());
         let id = |part: &IdPart| part.slot < ids;
         let number = |p: &NumberPart| p.dense < dense && p.flag.is_none_or(|f| f < dense);
@@ -243,26 +222,19 @@ impl FittedSpec {
         });
         let mut next = 0;
         let dense_ids = self.layout.ids.iter().all(|c| {
-            let follows = u64::from(c.offset) == next && c.cardinality >= super::FIRST_ID;
+            let follows = u64::from(c.offset) == next && c.cardinality >= super::layout::FIRST_ID;
             next += u64::from(c.cardinality);
             follows
         });
         let roles = [self.layout.scenario, self.layout.user, self.layout.item];
         let counted = self.columns.len() == self.spec.columns.len();
         let tasks = self.layout.tasks.len() == self.spec.label_columns.len();
-        if fits
-            && dense_ids
+        fits && dense_ids
             && next == self.layout.table_rows
             && next <= i32::MAX as u64
             && roles.into_iter().flatten().all(|at| at < ids)
             && counted
             && tasks
-        {
-            return Ok(());
-        }
-        Err(Error::execution(
-            "damaged encoder description: positions do not fit together",
-        ))
     }
 }
 

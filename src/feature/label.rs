@@ -6,17 +6,10 @@ use super::number;
 use super::spec::check_label_type;
 use crate::error::{Error, Result};
 
-/// The values of a label column: 1, 0, and NaN for NULL.
+/// Replaces `out` by the values of a label column: 1, 0, and NaN for NULL.
 ///
 /// # Errors
 /// `Plan` for a type that can't be a label, `Execution` for an integer other than 0 and 1.
-pub fn read_label(name: &str, array: &ArrayRef) -> Result<Vec<f32>> {
-    let mut numbers = Vec::with_capacity(array.len());
-    read(name, array, &mut numbers)?;
-    Ok(numbers.iter().map(|v| *v as f32).collect())
-}
-
-/// As [`read_label`], into a buffer.
 pub(super) fn read(name: &str, array: &ArrayRef, out: &mut Vec<f64>) -> Result<()> {
     if *array.data_type() != arrow::datatypes::DataType::Null {
         check_label_type(name, array.data_type())?;
@@ -81,13 +74,14 @@ mod tests {
     #[test]
     fn reads_booleans_and_zero_one() {
         let array = Arc::new(BooleanArray::from(vec![Some(true), None, Some(false)])) as ArrayRef;
-        let labels = read_label("x", &array).unwrap();
+        let mut labels = Vec::new();
+        read("x", &array, &mut labels).unwrap();
         assert_eq!((labels[0], labels[1].is_nan(), labels[2]), (1.0, true, 0.0));
     }
 
     #[test]
     fn names_the_label_and_what_is_wrong() {
-        let message = |array: ArrayRef| read_label("x", &array).unwrap_err().to_string();
+        let message = |array: ArrayRef| read("x", &array, &mut Vec::new()).unwrap_err().to_string();
         assert_eq!(
             message(Arc::new(Int64Array::from(vec![0, 7]))),
             "label \"x\" holds 7: only 0, 1 and NULL can be trained so far"

@@ -45,20 +45,13 @@ mod time;
 mod vector;
 mod vocabulary;
 
-pub use budget::{Budget, Unlimited};
-pub use class::Class;
-pub use encoder::{EncodeStats, Encoder};
+pub use budget::Budget;
+pub use encoder::Encoder;
 pub use finish::Fitted;
-pub use fit::{DEFAULT_SEED, FitOptions, Fitter, PartitionFitter, Reserve};
-pub use fitted::{
-    Binding, ColumnStats, FeatureInfo, FittedFeature, FittedKind, FittedSpec, IdPart,
-};
+pub use fit::{FitOptions, Fitter, PartitionFitter};
+pub use fitted::FittedSpec;
 pub use infer::infer;
-pub use label::read_label;
-pub use layout::{EncodedBatch, FIRST_ID, IdColumn, Layout, NULL_ID, Task, TaskKind, UNKNOWN_ID};
-pub use rows::{BatchIter, Order, RowSet};
-pub use scale::{NumberPart, Scale, VectorPart};
-pub use spec::{
-    Bounds, ColumnOptions, ColumnSpec, EncoderSpec, Kind, Role, check_label_type, find_name,
-};
+pub use layout::{EncodedBatch, Layout};
+pub use rows::{Order, RowSet};
+pub use spec::{ColumnOptions, EncoderSpec, check_label_type};
 pub use split::SplitMethod;

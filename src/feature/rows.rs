@@ -92,7 +92,8 @@ impl RowSet {
     }
 
     /// Whether rows are read from memory.
-    pub fn in_memory(&self) -> bool {
+    #[cfg(test)]
+    pub(super) fn in_memory(&self) -> bool {
         matches!(self.inner.store, Store::Memory(_))
     }
 
@@ -259,7 +260,7 @@ fn shuffle<T>(items: &mut [T], random: &mut ChaCha8Rng) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::budget::Unlimited;
+    use super::super::budget::tests::Unlimited;
     use super::*;
 
     /// Rows 0.. of one id each, in parts of different sizes.

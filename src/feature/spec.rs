@@ -174,19 +174,9 @@ impl ColumnSpec {
 }
 
 impl EncoderSpec {
-    /// Names of the labels, in task order.
-    pub fn labels(&self) -> impl Iterator<Item = &str> {
-        self.tasks.iter().map(|t| t.name.as_str())
-    }
-
     /// Everything a model may read, scenario, user and item included.
     pub fn features(&self) -> impl Iterator<Item = &ColumnSpec> {
         self.columns.iter().filter(|c| c.is_input())
-    }
-
-    /// The column of that name.
-    pub fn column(&self, name: &str) -> Option<&ColumnSpec> {
-        self.columns.iter().find(|c| c.name == name)
     }
 
     /// The first column of that role.

@@ -234,8 +234,8 @@ fn every_format_prints_null_and_text() {
         "[{\"n\":1,\"t\":\"a,b\"},\n {\"n\":null,\"t\":\"\"}]\n"
     );
     let table = print("table");
-    assert!(table.contains("│    n │ t   │\n"), "{table}");
-    assert!(table.contains("│ NULL │     │\n"), "{table}");
+    assert!(table.contains("   n  t\n"), "{table}");
+    assert!(table.contains("NULL\n"), "{table}");
 }
 
 #[test]
@@ -266,7 +266,7 @@ fn a_piped_table_is_complete() {
     let place = Place::new();
     let sql = "SELECT value, repeat('x', 200) AS long FROM generate_series(1, 500)";
     let all = place.run(&["-c", sql]).stdout;
-    assert_eq!(all.lines().count(), 504);
+    assert_eq!(all.lines().count(), 502);
     assert!(!all.contains('…'));
     let few = place.run(&["--max-rows", "3", "-c", sql]).stdout;
     assert!(few.ends_with("... 3 of 500 rows\n"), "{few}");
@@ -497,11 +497,11 @@ fn the_shell_reads_its_init_file_and_keeps_a_history() {
     };
     let sql = "SELECT answer, value FROM v, generate_series(1, 99);";
     let shown = terminal.enter(sql, "99 rows in ");
-    assert!(shown.contains("│     42 │    40 │"), "{shown}");
-    assert!(!shown.contains("│     42 │    41 │"), "{shown}");
+    assert!(shown.contains("    42     40"), "{shown}");
+    assert!(!shown.contains("    42     41"), "{shown}");
     assert!(shown.contains("... 40 of 99 rows"), "{shown}");
     terminal.enter("SELECT nope;", "error: ");
-    terminal.enter("\\d", "│ v ");
+    terminal.enter("\\d", "v     view");
     terminal.enter("\\q", "\n");
     assert!(terminal.child.wait().unwrap().success());
     let history = fs::read_to_string(place.path().join(".local/state/sqltorch/history")).unwrap();
@@ -530,7 +530,7 @@ fn the_shell_goes_on_after_ctrl_c() {
     terminal.wait_for("away'");
     terminal.press("\x03");
     terminal.wait_for("\n");
-    terminal.enter("SELECT 'kept' AS k;", "│ kept │");
+    terminal.enter("SELECT 'kept' AS k;", "kept\r\n");
     terminal.wait_for(PROMPT);
     terminal.press("\x04");
     assert!(terminal.child.wait().unwrap().success());
@@ -577,6 +577,194 @@ fn score_checks_before_it_works() {
     assert_eq!(
         fs::read_to_string(place.path().join("out.parquet")).unwrap(),
         "precious"
+    );
+}
+
+/// A model `m` with the task click, and `in.parquet` with so many rows for it.
+fn with_model(rows: usize) -> Place {
+    let place = Place::new();
+    let sql = format!(
+        "CREATE MODEL m OPTIONS (model_type = 'shared_bottom', input_label_cols = ['click'], \
+         epochs = 1, hidden_units = [8], data_split_method = 'no_split') AS \
+         SELECT value % 7 AS user_id, value % 5 AS x, value % 3 = 0 AS click \
+         FROM generate_series(1, 2000); \
+         COPY (SELECT value AS \"Row\", value % 9 AS user_id, value % 5 AS x \
+         FROM generate_series(1, {rows})) TO 'in.parquet'"
+    );
+    let ran = place.run(&["--format", "csv", "-c", &sql]);
+    assert_eq!((ran.status, ran.stderr.as_str()), (Some(0), ""));
+    let header = "version,epoch,split,task,loss,auc,weight,rows,seconds\n";
+    assert!(ran.stdout.starts_with(header), "{}", ran.stdout);
+    place
+}
+
+#[test]
+fn score_writes_input_and_predictions() {
+    let place = with_model(20_000);
+    let score = [
+        "score",
+        "--model",
+        "m",
+        "--input",
+        "*.parquet",
+        "--output",
+        "out/o.parquet",
+    ];
+    fs::create_dir(place.path().join("out")).unwrap();
+    let ran = place.run(&score);
+    assert_eq!(
+        (ran.status, ran.stdout.as_str()),
+        (Some(0), ""),
+        "{}",
+        ran.stderr
+    );
+    assert!(
+        ran.stderr.starts_with("out/o.parquet: 20,000 rows in "),
+        "{}",
+        ran.stderr
+    );
+    let check = |sql: &str| place.run(&["--format", "csv", "-c", sql]).stdout;
+    let good = "SELECT count(*) AS n, count(DISTINCT \"Row\") AS rows, \
+                bool_and(p_click BETWEEN 0 AND 1) AS good FROM 'out/o.parquet'";
+    assert_eq!(check(good), "n,rows,good\n20000,20000,true\n");
+    let header = check("SELECT * FROM 'out/o.parquet' LIMIT 0");
+    assert_eq!(header, "Row,user_id,x,p_click\n");
+
+    assert_eq!(place.run(&score).status, Some(1));
+    let more = [
+        "--overwrite",
+        "--quiet",
+        "--columns",
+        "Row, p_click",
+        "--where",
+        "x = 1 -- one",
+    ];
+    let ran = place.run(&[&score[..], &more].concat());
+    assert_eq!((ran.status, ran.stderr.as_str()), (Some(0), ""));
+    assert_eq!(
+        check("SELECT count(*) AS n FROM 'out/o.parquet'"),
+        "n\n4000\n"
+    );
+    assert_eq!(
+        check("SELECT * FROM 'out/o.parquet' LIMIT 0"),
+        "Row,p_click\n"
+    );
+    assert_eq!(fs::read_dir(place.path().join("out")).unwrap().count(), 1);
+}
+
+#[test]
+fn score_names_what_is_wrong() {
+    let place = with_model(10);
+    let score = [
+        "score",
+        "--model",
+        "m",
+        "--input",
+        "in.parquet",
+        "--output",
+        "o.parquet",
+    ];
+    let fail = |more: &[&str]| {
+        let ran = place.run(&[&score[..], more].concat());
+        assert_eq!((ran.status, ran.stdout.as_str()), (Some(1), ""), "{more:?}");
+        ran.stderr
+    };
+    let columns = fail(&["--columns", "row"]);
+    assert_eq!(
+        columns,
+        "error: unknown column \"row\"; known: Row, user_id, x, p_click\n"
+    );
+    let condition = fail(&["--where", "nope = 1"]);
+    assert_eq!(
+        condition,
+        "error: unknown column \"nope\"; known: Row, user_id, x\n"
+    );
+    let ran = place.run(&[
+        "score",
+        "--model",
+        "m",
+        "--input",
+        "x*",
+        "--output",
+        "o.parquet",
+    ]);
+    assert_eq!(ran.stderr, "error: no Parquet file matches x*\n");
+    assert!(!place.files().contains(&"o.parquet".to_string()));
+}
+
+#[test]
+fn a_cancelled_score_leaves_nothing() {
+    let place = with_model(3_000_000);
+    let before = place.files();
+    let score = [
+        "score",
+        "--model",
+        "m",
+        "--input",
+        "in.parquet",
+        "--output",
+        "o.parquet",
+    ];
+    let child = place.command(&score).spawn().unwrap();
+    let started = Instant::now();
+    while place.files() == before {
+        assert!(
+            started.elapsed() < Duration::from_secs(20),
+            "it never began to write"
+        );
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let sent = Instant::now();
+    send("-INT", &child);
+    let ran: Ran = child.wait_with_output().unwrap().into();
+    assert_eq!(
+        (ran.status, ran.stderr.as_str()),
+        (Some(130), "cancelled\n")
+    );
+    assert!(
+        sent.elapsed() < Duration::from_secs(2),
+        "{:?}",
+        sent.elapsed()
+    );
+    assert_eq!(place.files(), before);
+}
+
+#[test]
+fn a_cancelled_training_leaves_no_model() {
+    let place = Place::new();
+    let sql = "SELECT 1; \
+               CREATE MODEL m OPTIONS (input_label_cols = ['click'], epochs = 100000, \
+               early_stop = false) AS SELECT value % 7 AS user_id, value % 3 = 0 AS click \
+               FROM generate_series(1, 50000)";
+    let mut child = place
+        .command(&["--format", "csv", "-c", sql])
+        .spawn()
+        .unwrap();
+    child
+        .stdout
+        .take()
+        .unwrap()
+        .read_exact(&mut [0; 9])
+        .unwrap();
+    std::thread::sleep(Duration::from_millis(1500));
+    let sent = Instant::now();
+    send("-INT", &child);
+    let ran: Ran = child.wait_with_output().unwrap().into();
+    assert_eq!(
+        (ran.status, ran.stderr.as_str()),
+        (Some(130), "cancelled\n")
+    );
+    assert!(
+        sent.elapsed() < Duration::from_secs(2),
+        "{:?}",
+        sent.elapsed()
+    );
+    let ran = place.run(&["--format", "csv", "-c", "SHOW MODELS"]);
+    assert_eq!(
+        (ran.status, ran.stdout.lines().count()),
+        (Some(0), 1),
+        "{}",
+        ran.stdout
     );
 }
 

@@ -2,6 +2,9 @@
 
 use console::measure_text_width;
 
+/// Blanks between two columns.
+pub const GAP: usize = 2;
+
 /// A text column is never made narrower than this in favour of its neighbours.
 const NARROW: usize = 12;
 
@@ -13,16 +16,18 @@ const NARROW_HEADER: usize = 8;
 pub struct Column {
     /// Position in the result; `None` stands for the columns that are left out here.
     pub index: Option<usize>,
-    /// Characters between the borders, without the blank on either side.
+    /// Characters, without the gap.
     pub width: usize,
     /// Numbers stand on the right.
     pub right: bool,
 }
 
-/// The columns of a table, from left to right.
+/// The columns of a table, from left to right, with [`GAP`] between them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Layout {
     pub columns: Vec<Column>,
+    /// Whether the line is too short for everything as it is.
+    pub tight: bool,
     /// How many columns of the result are not shown.
     pub hidden: usize,
 }
@@ -50,6 +55,7 @@ impl Layout {
             });
         }
         let limit = limit.unwrap_or(usize::MAX);
+        let tight = line(natural.iter().copied()) > limit;
         let shown = choose(&floor, limit);
         let hidden = headers.len() - shown.len();
         let widths = share(&shown, &natural, &floor, limit);
@@ -70,7 +76,11 @@ impl Layout {
             };
             columns.insert(left_half(columns.len()), gap);
         }
-        Self { columns, hidden }
+        Self {
+            columns,
+            tight,
+            hidden,
+        }
     }
 }
 
@@ -78,9 +88,8 @@ impl Layout {
 fn choose(floor: &[usize], limit: usize) -> Vec<usize> {
     let mut shown: Vec<usize> = (0..floor.len()).collect();
     while shown.len() > 1 {
-        let gap = if shown.len() < floor.len() { 4 } else { 0 };
-        let needed: usize = shown.iter().map(|index| floor[*index] + 3).sum();
-        if needed + 1 + gap <= limit {
+        let left_out = (shown.len() < floor.len()).then_some(1);
+        if line(shown.iter().map(|index| floor[*index]).chain(left_out)) <= limit {
             break;
         }
         let middle = left_half(shown.len() - 1);
@@ -89,15 +98,27 @@ fn choose(floor: &[usize], limit: usize) -> Vec<usize> {
     shown
 }
 
-/// Columns on the left of the gap: one more than on the right.
+/// Characters of a line with columns of these widths.
+fn line(widths: impl Iterator<Item = usize>) -> usize {
+    widths
+        .map(|width| width + GAP)
+        .sum::<usize>()
+        .saturating_sub(GAP)
+}
+
+/// Columns on the left of those that are left out: one more than on the right.
 fn left_half(count: usize) -> usize {
     count.div_ceil(2)
 }
 
 /// Gives each column its floor, and what is left of the line to those that want more.
 fn share(shown: &[usize], natural: &[usize], floor: &[usize], limit: usize) -> Vec<usize> {
-    let gap = if shown.len() < natural.len() { 4 } else { 0 };
-    let room = limit.saturating_sub(3 * shown.len() + 1 + gap);
+    let left_out = if shown.len() < natural.len() {
+        1 + GAP
+    } else {
+        0
+    };
+    let room = limit.saturating_sub(GAP * (shown.len() - 1) + left_out);
     if let [only] = shown {
         return vec![natural[*only].min(room.max(1))];
     }
@@ -132,8 +153,8 @@ mod tests {
         all.iter().map(ToString::to_string).collect()
     }
 
-    fn line(layout: &Layout) -> usize {
-        layout.columns.iter().map(|c| c.width + 3).sum::<usize>() + 1
+    fn length(layout: &Layout) -> usize {
+        line(layout.columns.iter().map(|column| column.width))
     }
 
     #[test]
@@ -164,8 +185,8 @@ mod tests {
             Some(80),
         );
         let widths: Vec<_> = layout.columns.iter().map(|c| c.width).collect();
-        assert_eq!(widths, [17, 27, 26]);
-        assert_eq!(line(&layout), 80);
+        assert_eq!(widths, [17, 30, 29]);
+        assert_eq!(length(&layout), 80);
     }
 
     #[test]
@@ -173,7 +194,7 @@ mod tests {
         let headers: Vec<_> = (0..36).map(|n| format!("column_{n}")).collect();
         let rows = [vec!["1234567".to_string(); 36]];
         let layout = Layout::new(&headers, &[true; 36], &rows, Some(80));
-        assert!(line(&layout) <= 80, "{layout:?}");
+        assert!(length(&layout) <= 80, "{layout:?}");
         let shown: Vec<_> = layout.columns.iter().map(|c| c.index).collect();
         assert_eq!(
             shown,
@@ -181,13 +202,14 @@ mod tests {
                 Some(0),
                 Some(1),
                 Some(2),
+                Some(3),
                 None,
                 Some(33),
                 Some(34),
                 Some(35)
             ]
         );
-        assert_eq!(layout.hidden, 30);
+        assert_eq!(layout.hidden, 29);
     }
 
     #[test]
@@ -198,7 +220,7 @@ mod tests {
             &[texts(&[&"x".repeat(200)])],
             Some(80),
         );
-        assert_eq!(line(&layout), 80);
+        assert_eq!(length(&layout), 80);
     }
 
     #[test]

@@ -1,15 +1,16 @@
 //! Tables for people. Widths are found from the first rows; later rows are printed as they come, and one
 //! that is wider stands out of line rather than being cut.
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 
-use console::{Alignment, pad_str};
+use console::{Alignment, measure_text_width, pad_str, truncate_str};
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::SchemaRef;
 
 use super::ResultWriter;
 use super::cell::{rows, visible};
-use super::layout::{Column, Layout};
+use super::layout::{Column, GAP, Layout};
 
 /// Rows, and bytes of text, that are looked at before the first line is printed.
 const SAMPLE_ROWS: usize = 10_000;
@@ -19,18 +20,22 @@ const SAMPLE_BYTES: usize = 8 * 1024 * 1024;
 /// plain text, which can be read at any width and copied.
 const TEXT_ROWS: usize = 20;
 
-/// A table with borders.
+/// Digits to which floating-point numbers are rounded where the line is too short for all of them.
+const DIGITS: i32 = 6;
+
+/// A table: columns side by side, a line under the header.
 pub struct Table {
     headers: Vec<String>,
     numeric: Vec<bool>,
+    floating: Vec<bool>,
     max_rows: Option<usize>,
     limit: Option<usize>,
     /// Rows that wait for the layout.
     waiting: Vec<Vec<String>>,
     waiting_bytes: usize,
     layout: Option<Layout>,
-    /// Whether the last line of the table stands.
-    closed: bool,
+    /// Whether floating-point numbers are rounded.
+    rounded: bool,
     /// Rows seen, shown or not.
     total: usize,
 }
@@ -42,69 +47,79 @@ impl Table {
         Self {
             headers: fields.iter().map(|f| visible(f.name())).collect(),
             numeric: fields.iter().map(|f| f.data_type().is_numeric()).collect(),
+            floating: fields.iter().map(|f| f.data_type().is_floating()).collect(),
             max_rows,
             limit,
             waiting: Vec::new(),
             waiting_bytes: 0,
             layout: None,
-            closed: false,
+            rounded: false,
             total: 0,
         }
     }
 
     /// Prints the head and all rows that waited for it.
-    fn start(&mut self, out: &mut dyn Write) -> io::Result<Layout> {
-        let layout = Layout::new(&self.headers, &self.numeric, &self.waiting, self.limit);
-        rule(&layout, ["┌", "┬", "┐"], out)?;
+    fn start(&mut self, out: &mut dyn Write) -> io::Result<()> {
+        let mut waiting = std::mem::take(&mut self.waiting);
+        let mut layout = Layout::new(&self.headers, &self.numeric, &waiting, self.limit);
+        if layout.tight {
+            self.rounded = true;
+            waiting.iter_mut().for_each(|row| self.round(row));
+            layout = Layout::new(&self.headers, &self.numeric, &waiting, self.limit);
+        }
         self.print(&layout, &self.headers, out)?;
-        rule(&layout, ["├", "┼", "┤"], out)?;
-        for row in std::mem::take(&mut self.waiting) {
+        let rules: Vec<_> = layout.columns.iter().map(|c| "─".repeat(c.width)).collect();
+        writeln!(out, "{}", rules.join(&" ".repeat(GAP)))?;
+        for row in waiting {
             self.print(&layout, &row, out)?;
         }
-        Ok(layout)
+        self.layout = Some(layout);
+        Ok(())
+    }
+
+    fn round(&self, row: &mut [String]) {
+        for (cell, _) in row
+            .iter_mut()
+            .zip(&self.floating)
+            .filter(|(_, floating)| **floating)
+        {
+            if let Some(rounded) = rounded(cell) {
+                *cell = rounded;
+            }
+        }
     }
 
     /// Prints one row; a text of several lines takes several lines.
     fn print(&self, layout: &Layout, row: &[String], out: &mut dyn Write) -> io::Result<()> {
         let height = row.iter().map(|cell| cell.lines().count()).max();
+        let mut text = String::new();
         for line in 0..height.unwrap_or(1).max(1) {
-            for column in &layout.columns {
-                let text = match column.index {
+            text.clear();
+            for (number, column) in layout.columns.iter().enumerate() {
+                if number > 0 {
+                    text.extend(std::iter::repeat_n(' ', GAP));
+                }
+                let cell = match column.index {
                     Some(index) => row[index].lines().nth(line).unwrap_or_default(),
                     None => "…",
                 };
-                write!(out, "│ {} ", self.fitted(text, column))?;
+                text.push_str(&self.fitted(cell, column));
             }
-            writeln!(out, "│")?;
+            writeln!(out, "{}", text.trim_end())?;
         }
         Ok(())
     }
 
-    fn fitted<'a>(&self, text: &'a str, column: &Column) -> std::borrow::Cow<'a, str> {
+    fn fitted<'a>(&self, text: &'a str, column: &Column) -> Cow<'a, str> {
         let side = match column.right {
             true => Alignment::Right,
             false => Alignment::Left,
         };
-        // Where lines may be of any length nothing is lost.
-        let cut = self.limit.map(|_| "…");
-        match cut {
-            Some(_) if console::measure_text_width(text) > column.width => {
-                console::truncate_str(text, column.width, "…")
-            }
-            _ => pad_str(text, column.width, side, None),
+        // Where lines may be of any length nothing is cut.
+        if self.limit.is_some() && measure_text_width(text) > column.width {
+            return truncate_str(text, column.width, "…");
         }
-    }
-
-    /// Prints what waits and the last line.
-    fn close(&mut self, out: &mut dyn Write) -> io::Result<()> {
-        let layout = match self.layout.take() {
-            Some(layout) => layout,
-            None => self.start(out)?,
-        };
-        rule(&layout, ["└", "┴", "┘"], out)?;
-        self.layout = Some(layout);
-        self.closed = true;
-        Ok(())
+        pad_str(text, column.width, side, None)
     }
 
     /// Says what is not shown.
@@ -164,8 +179,11 @@ impl ResultWriter for Table {
             start += count;
             match self.layout.take() {
                 Some(layout) => {
-                    for row in &texts {
-                        self.print(&layout, row, out)?;
+                    for mut row in texts {
+                        if self.rounded {
+                            self.round(&mut row);
+                        }
+                        self.print(&layout, &row, out)?;
                     }
                     self.layout = Some(layout);
                 }
@@ -176,12 +194,12 @@ impl ResultWriter for Table {
             }
             let full = self.waiting.len() >= SAMPLE_ROWS || self.waiting_bytes >= SAMPLE_BYTES;
             if self.layout.is_none() && full {
-                self.layout = Some(self.start(out)?);
+                self.start(out)?;
             }
         }
         // All rows that will be shown are here: the rest is only counted.
-        if self.is_cut() && !self.closed && !self.is_text() {
-            self.close(out)?;
+        if self.is_cut() && self.layout.is_none() && !self.is_text() {
+            self.start(out)?;
         }
         Ok(())
     }
@@ -189,19 +207,39 @@ impl ResultWriter for Table {
     fn finish(&mut self, out: &mut dyn Write) -> io::Result<()> {
         if self.is_text() {
             self.print_text(out)?;
-        } else if !self.closed {
-            self.close(out)?;
+        } else if self.layout.is_none() {
+            self.start(out)?;
         }
         self.remark(out)
     }
 }
 
-fn rule(layout: &Layout, [left, middle, right]: [&str; 3], out: &mut dyn Write) -> io::Result<()> {
-    for (number, column) in layout.columns.iter().enumerate() {
-        let corner = if number == 0 { left } else { middle };
-        write!(out, "{corner}{}", "─".repeat(column.width + 2))?;
-    }
-    writeln!(out, "{right}")
+/// The number with [`DIGITS`] digits, if that is shorter.
+fn rounded(text: &str) -> Option<String> {
+    let number: f64 = text
+        .parse()
+        .ok()
+        .filter(|number: &f64| number.is_finite())?;
+    let magnitude = match number {
+        0.0 => 0,
+        _ => number.abs().log10().floor() as i32,
+    };
+    let decimals = (DIGITS - 1 - magnitude).max(0) as usize;
+    let short = match magnitude {
+        15.. => return None,
+        -5.. => {
+            let fixed = format!("{number:.decimals$}");
+            match fixed.contains('.') {
+                true => fixed
+                    .trim_end_matches('0')
+                    .trim_end_matches('.')
+                    .to_string(),
+                false => fixed,
+            }
+        }
+        _ => format!("{number:.*e}", DIGITS as usize - 1),
+    };
+    (short.len() < text.len()).then_some(short)
 }
 
 #[cfg(test)]
@@ -238,12 +276,10 @@ mod tests {
             ),
         ];
         let expected = "\
-┌─────────┬───────┐
-│ product │     p │
-├─────────┼───────┤
-│ tea     │   0.5 │
-│ NULL    │ 10.25 │
-└─────────┴───────┘
+product      p
+───────  ─────
+tea        0.5
+NULL     10.25
 ";
         assert_eq!(print(columns, None, Some(80)), expected);
     }
@@ -252,8 +288,8 @@ mod tests {
     fn a_long_result_is_cut_and_counted() {
         let numbers: ArrayRef = Arc::new(Int64Array::from_iter_values(0..100));
         let text = print(vec![("n", numbers)], Some(3), None);
-        assert_eq!(text.lines().count(), 3 + 4 + 1);
-        assert!(text.ends_with("┘\n... 3 of 100 rows\n"), "{text}");
+        assert_eq!(text.lines().count(), 2 + 3 + 1);
+        assert!(text.ends_with("\n2\n... 3 of 100 rows\n"), "{text}");
     }
 
     #[test]
@@ -261,7 +297,7 @@ mod tests {
         let count = 2 * SAMPLE_ROWS + 5;
         let numbers: ArrayRef = Arc::new(Int64Array::from_iter_values(0..count as i64));
         let text = print(vec![("n", numbers)], None, Some(80));
-        assert_eq!(text.lines().count(), count + 4);
+        assert_eq!(text.lines().count(), count + 2);
     }
 
     #[test]
@@ -272,6 +308,38 @@ mod tests {
             assert!(console::measure_text_width(line) <= 80, "{line}");
         }
         assert!(text.contains('…'));
+    }
+
+    #[test]
+    fn floats_are_rounded_only_where_the_line_is_short() {
+        let third: ArrayRef = Arc::new(Float64Array::from(vec![1.0 / 3.0, 1e-9 / 3.0, 2e6 / 3.0]));
+        let columns = vec![("a", third.clone()), ("b", third)];
+        let wide = print(columns.clone(), None, Some(80));
+        assert!(wide.contains("0.3333333333333333"), "{wide}");
+        let text = print(columns, None, Some(30));
+        let first: Vec<_> = text
+            .lines()
+            .skip(2)
+            .map(|l| l.split_whitespace().next())
+            .collect();
+        assert_eq!(
+            first,
+            [Some("0.333333"), Some("3.33333e-10"), Some("666667")]
+        );
+    }
+
+    #[test]
+    fn rounding_keeps_the_value() {
+        assert_eq!(rounded("188895.123456"), Some("188895".into()));
+        assert_eq!(rounded("-0.00012345678"), Some("-0.000123457".into()));
+        assert_eq!(rounded("0.99999999"), Some("1".into()));
+        assert_eq!(rounded("12345678901.25"), Some("12345678901".into()));
+        for kept in ["1.0", "NaN", "inf", "NULL", "0.0", "0.5", "1e300"] {
+            assert!(
+                rounded(kept).is_none_or(|text| text.len() < kept.len()),
+                "{kept}"
+            );
+        }
     }
 
     #[test]
@@ -296,6 +364,6 @@ mod tests {
     fn no_rows_leave_the_header() {
         let none: ArrayRef = Arc::new(Int64Array::from(Vec::<i64>::new()));
         let text = print(vec![("n", none)], Some(40), Some(80));
-        assert_eq!(text, "┌───┐\n│ n │\n├───┤\n└───┘\n");
+        assert_eq!(text, "n\n─\n");
     }
 }

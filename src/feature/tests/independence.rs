@@ -81,8 +81,8 @@ fn memory_does_not_matter() {
             fit_partitions(&partitions, &columns(), options(), Arc::new(Unlimited)).unwrap();
         let budget = Limited::new(3 << 20);
         let tight = fit_partitions(&partitions, &columns(), options(), budget.clone()).unwrap();
-        assert!(roomy.train.in_memory() && roomy.spilled_bytes == 0);
-        assert!(!tight.train.in_memory() && tight.spilled_bytes > 0);
+        assert!(roomy.train.in_memory());
+        assert!(!tight.train.in_memory());
         assert_same(&roomy, &tight);
         assert!(budget.peak.load(Ordering::SeqCst) <= budget.limit);
         drop(tight);
@@ -148,8 +148,8 @@ fn a_restored_encoder_gives_the_same_bits() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("vocabulary.parquet");
     encoder.save_vocabulary(&path).unwrap();
-    let json = encoder.fitted().to_json().unwrap().to_string();
-    let restored = FittedSpec::from_json(&serde_json::from_str(&json).unwrap()).unwrap();
+    let json = serde_json::to_string(encoder.fitted()).unwrap();
+    let restored: FittedSpec = serde_json::from_str(&json).unwrap();
     assert_eq!(&restored, encoder.fitted());
     let restored = Encoder::load(restored, &path).unwrap();
     let probe = shuffled(&super::log(4000), 5, 1).remove(0);
@@ -180,7 +180,14 @@ fn a_damaged_encoder_is_refused() {
         error.ends_with("is damaged: values are missing or there twice"),
         "{error}"
     );
-    assert!(FittedSpec::from_json(&other.to_json().unwrap()).is_err());
+    let json = serde_json::to_string(&other).unwrap();
+    let error = serde_json::from_str::<FittedSpec>(&json)
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.starts_with("the parts of the encoder do not fit together"),
+        "{error}"
+    );
     std::fs::write(&path, b"no parquet").unwrap();
     assert!(Encoder::load(fitted.encoder.fitted().clone(), &path).is_err());
     let missing = Encoder::load(fitted.encoder.fitted().clone(), &dir.path().join("x"));

@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use super::super::budget::tests::Limited;
+use super::super::vocabulary::Vocabulary;
 use super::*;
 
 #[test]
@@ -12,10 +13,16 @@ fn everything_is_given_back() {
     let parts = [vec![log]];
     let fitted = fit_partitions(&parts, &labels(&["click"]), no_split(), budget.clone()).unwrap();
     let rows = 5000 * (fitted.encoder.layout().ids.len() + fitted.encoder.layout().dense.len());
-    assert!(budget.used() >= rows * 4 + fitted.encoder.memory_bytes());
+    let vocabularies: usize = fitted
+        .encoder
+        .vocabularies()
+        .iter()
+        .map(Vocabulary::bytes)
+        .sum();
+    assert!(budget.used() >= rows * 4 + vocabularies);
     let encoder = fitted.encoder.clone();
     drop(fitted);
-    assert_eq!(budget.used(), encoder.memory_bytes());
+    assert_eq!(budget.used(), vocabularies);
     drop(encoder);
     assert_eq!(budget.used(), 0);
 }

@@ -15,7 +15,10 @@ use arrow::array::{
 use arrow::compute::{concat_batches, take_record_batch};
 use arrow::datatypes::Float32Type;
 
-use super::budget::Unlimited;
+use super::budget::tests::Unlimited;
+use super::encoder::EncodeStats;
+use super::fitted::FittedSpec;
+use super::layout::UNKNOWN_ID;
 use super::*;
 use crate::error::Result;
 
@@ -75,7 +78,11 @@ fn fit(batch: &RecordBatch, columns: &ColumnOptions, options: FitOptions) -> Res
 fn encode(encoder: &Encoder, batch: &RecordBatch) -> Result<(EncodedBatch, EncodeStats)> {
     let binding = encoder.fitted().bind(&batch.schema())?;
     let mut out = EncodedBatch::default();
-    let stats = encoder.encode(&binding.arrays(batch), batch.num_rows(), &mut out)?;
+    let columns = binding
+        .positions()
+        .iter()
+        .map(|at| batch.column(*at).clone());
+    let stats = encoder.encode(&columns.collect::<Vec<_>>(), batch.num_rows(), &mut out)?;
     Ok((out, stats))
 }
 

@@ -309,21 +309,3 @@ fn constant_features_are_left_out_but_not_the_scenario() {
     // What was left out is not needed at prediction.
     assert!(encode(&encoder, &log.project(&[0, 5]).unwrap()).is_ok());
 }
-
-#[test]
-fn labels_are_encoded_for_evaluation() {
-    let log = log(20);
-    let encoder = fit(&super::log(500), &labels(&["click", "buy"]), no_split())
-        .unwrap()
-        .encoder;
-    let (mut encoded, _) = encode(&encoder, &log).unwrap();
-    let column = |name: &str| log.column_by_name(name).unwrap().clone();
-    encoder
-        .encode_labels(&[column("click"), column("buy")], &mut encoded)
-        .unwrap();
-    let buy = read_label("buy", &column("buy")).unwrap();
-    assert_eq!(encoded.labels.len(), 40);
-    for (row, label) in buy.iter().enumerate() {
-        assert_eq!(encoded.labels[2 * row + 1].to_bits(), label.to_bits());
-    }
-}
