@@ -167,8 +167,8 @@ impl<'a> Pass<'a> {
         let before: usize = self.partitions.iter().map(|p| p.vocabulary_bytes()).sum();
         let vocabularies = self.partitions.iter().flat_map(|p| &p.vocabularies);
         let ids: usize = vocabularies.map(|v| provisional_ids(v, &bounds)).sum();
-        // Counts, maps, and the finished vocabularies beside the provisional ones.
-        if !self.ensure(before + 8 * ids)? {
+        // Counts, maps, what is sorted, and the finished vocabularies beside the provisional ones.
+        if !self.ensure(before + 24 * ids)? {
             return Err(too_many_values(&self.partitions));
         }
         let slots = self.shared.record.ids.len();

@@ -1,5 +1,7 @@
 //! Vocabularies of partitions become one, with ids that do not depend on how rows were divided.
 
+use std::cmp::Reverse;
+
 use super::assign::bucket;
 use super::layout::{FIRST_ID, NULL_ID, UNKNOWN_ID};
 use super::spec::Bounds;
@@ -149,15 +151,23 @@ fn exact(parts: Vec<Provisional>, bounds: &Bounds) -> Merged {
 fn rank(all: &Vocabulary, counts: &[u64], bounds: &Bounds) -> (Vec<u32>, u64) {
     let distinct = counts.iter().filter(|c| **c > 0).count() as u64;
     let least = bounds.min_count.max(1);
-    let mut kept: Vec<u32> = (0..all.len() as u32)
-        .filter(|i| counts[*i as usize] >= least)
+    // Most values are told apart by what is sorted, without a look at the values themselves.
+    let mut order: Vec<(Reverse<u32>, u64, u32)> = (0..all.len())
+        .filter(|i| counts[*i] >= least)
+        .map(|i| {
+            (
+                Reverse(counts[i].min(u32::MAX.into()) as u32),
+                all.prefix(i),
+                i as u32,
+            )
+        })
         .collect();
-    kept.sort_unstable_by(|a, b| {
-        let (a, b) = (*a as usize, *b as usize);
-        counts[b].cmp(&counts[a]).then_with(|| all.order(a, b))
+    order.sort_unstable_by(|a, b| {
+        let (i, j) = (a.2 as usize, b.2 as usize);
+        (a.0, a.1).cmp(&(b.0, b.1)).then_with(|| all.order(i, j))
     });
-    kept.truncate(bounds.max_vocabulary.unwrap_or(usize::MAX));
-    (kept, distinct)
+    order.truncate(bounds.max_vocabulary.unwrap_or(usize::MAX));
+    (order.into_iter().map(|(_, _, i)| i).collect(), distinct)
 }
 
 /// A vocabulary of some values of another, in this order.
@@ -165,7 +175,7 @@ fn reordered(all: &Vocabulary, order: &[u32]) -> Vocabulary {
     let limit = direct_limit(order.len(), all.max_integer());
     let mut vocabulary = Vocabulary::with_capacity(order.len(), limit);
     for &i in order {
-        vocabulary.merge(all, i as usize);
+        vocabulary.append(all, i as usize);
     }
     vocabulary
 }

@@ -37,7 +37,7 @@ struct Inner {
 
 /// Where rows stand, in the order of their hashes.
 pub(super) enum Store {
-    /// Finished rows, a part per bucket.
+    /// Finished rows, in parts.
     Memory(Vec<Vec<u32>>),
     /// Rows whose numbers are still to be standardised.
     Disk { file: File, dir: PathBuf },

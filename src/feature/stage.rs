@@ -97,16 +97,23 @@ impl Stage<'_> {
             .collect();
         let parts = parallel::map(buckets, self.shared.options.threads, |records| {
             self.shared.check_stop()?;
-            let mut part = self.empty_part();
+            let mut part = Part {
+                moments: vec![Moments::default(); self.cells.len()],
+                ..Part::default()
+            };
             self.stage(&records, &mut part);
-            Ok(part)
+            // The staged rows move into the memory of the records, which are larger.
+            let mut chunks = records.into_iter().flat_map(|(_, chunks)| chunks);
+            let train = refill(&mut chunks, &part.train, self.staged_words());
+            let eval = refill(&mut chunks, &part.eval, self.staged_words());
+            Ok((train, eval, part.moments))
         })?;
         let mut moments = vec![Moments::default(); self.cells.len()];
         let (mut train, mut eval) = (Vec::new(), Vec::new());
         for part in parts {
-            merge_moments(&mut moments, &part.moments);
-            train.push(part.train);
-            eval.push(part.eval);
+            train.extend(part.0);
+            eval.extend(part.1);
+            merge_moments(&mut moments, &part.2);
         }
         Ok(Staged {
             train: Store::Memory(train),
@@ -195,13 +202,6 @@ impl Stage<'_> {
         Ok(all)
     }
 
-    fn empty_part(&self) -> Part {
-        Part {
-            moments: vec![Moments::default(); self.cells.len()],
-            ..Part::default()
-        }
-    }
-
     /// Sorts records by hash and appends them to `part`.
     fn stage(&self, records: &Records, part: &mut Part) {
         let record = &self.shared.record;
@@ -232,7 +232,6 @@ impl Stage<'_> {
                 self.place(*hash, row, staged, part);
             }
         }
-        part.train.shrink_to_fit();
     }
 
     /// Words of a staged row: final ids, then everything of the record up to its hash.
@@ -262,6 +261,29 @@ impl Stage<'_> {
         }
         part.train.extend_from_slice(staged);
     }
+}
+
+/// Writes rows into chunks that are no longer needed, and into a new one if they do not suffice.
+fn refill(
+    chunks: &mut impl Iterator<Item = Vec<u32>>,
+    mut rows: &[u32],
+    width: usize,
+) -> Vec<Vec<u32>> {
+    let mut filled = Vec::new();
+    while !rows.is_empty() {
+        let mut chunk = chunks.next().unwrap_or_default();
+        chunk.clear();
+        let room = chunk.capacity() / width * width;
+        let (now, later) = rows.split_at(if room == 0 {
+            rows.len()
+        } else {
+            room.min(rows.len())
+        });
+        chunk.extend_from_slice(now);
+        filled.push(chunk);
+        rows = later;
+    }
+    filled
 }
 
 /// Into how many pieces a bucket of `bytes` is cut to fit the budget; one of them is charged.

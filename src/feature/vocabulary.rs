@@ -73,8 +73,15 @@ impl Vocabulary {
 
     /// An empty vocabulary with room for `values`.
     pub(super) fn with_capacity(values: usize, direct_limit: u64) -> Self {
+        // Beyond the usual limit, integers are expected to need no hash table.
+        let hashed = if direct_limit > DIRECT_LIMIT {
+            0
+        } else {
+            values
+        };
         Self {
             keys: Vec::with_capacity(values),
+            table: HashTable::with_capacity(hashed),
             ..Self::new(direct_limit)
         }
     }
@@ -182,6 +189,19 @@ impl Vocabulary {
         }
     }
 
+    /// Adds the value that `other` has at `index` and this vocabulary lacks.
+    pub(super) fn append(&mut self, other: &Vocabulary, index: usize) {
+        let key = other.keys[index];
+        match content(key) {
+            Content::Integer(value) => self.add_integer(value),
+            Content::Long(_) => {
+                let text = long_text(&other.texts, key);
+                self.add_long(text, hash_bytes(text))
+            }
+            _ => self.add(key, hash_key(key)),
+        };
+    }
+
     /// Hash of the value at `index`.
     pub(super) fn hash(&self, index: usize) -> u64 {
         let key = self.keys[index];
@@ -217,6 +237,26 @@ impl Vocabulary {
                 })
             }),
         }
+    }
+
+    /// A number that is smaller for a smaller value, if not always different for another.
+    pub(super) fn prefix(&self, index: usize) -> u64 {
+        self.visit(index, |entry| match number(entry) {
+            Some(value) => {
+                let bits = value.to_bits();
+                if bits >> 63 == 0 {
+                    bits | 1 << 63
+                } else {
+                    !bits
+                }
+            }
+            None => {
+                let (text, mut first) = (text(entry), [0; 8]);
+                let len = text.len().min(8);
+                first[..len].copy_from_slice(&text[..len]);
+                u64::from_be_bytes(first)
+            }
+        })
     }
 
     /// The largest integer.

@@ -1,4 +1,5 @@
 //! Tests of the program and of the library from outside: one binary, a module each.
 
+mod cli;
 mod layering;
 mod store;

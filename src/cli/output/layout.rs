@@ -9,7 +9,7 @@ pub const GAP: usize = 2;
 const NARROW: usize = 12;
 
 /// The header of a narrow column of numbers is not cut below this.
-const NARROW_HEADER: usize = 8;
+const NARROW_HEADER: usize = 12;
 
 /// One column of a table.
 #[derive(Clone, Debug, PartialEq, Eq)]
