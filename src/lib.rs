@@ -17,6 +17,7 @@ mod engine;
 mod feature;
 mod function;
 mod layer;
+mod locations;
 mod metric;
 mod model;
 mod relation;

@@ -263,19 +263,22 @@ mod tests {
     use super::super::budget::tests::Unlimited;
     use super::*;
 
-    /// Rows 0.. of one id each, in parts of different sizes.
+    /// Ids in a row of the tests; wide rows make for few of them in a window.
+    const WIDTH: usize = 64;
+
+    /// Rows 0.. that consist of their number, in parts of different sizes.
     fn rows(parts: &[u32]) -> RowSet {
         let mut next = 0;
         let parts: Vec<Vec<u32>> = parts
             .iter()
             .map(|n| {
                 next += n;
-                (next - n..next).collect()
+                (next - n..next).flat_map(|row| [row; WIDTH]).collect()
             })
             .collect();
         let finisher = Finisher {
-            ids: 1,
-            labels: 1,
+            ids: WIDTH,
+            labels: WIDTH,
             ..Finisher::default()
         };
         let charge = Charge::new(Arc::new(Unlimited));
@@ -292,7 +295,7 @@ mod tests {
         let mut batches = rows.batches(batch_size, order);
         let (mut ids, mut sizes, mut batch) = (Vec::new(), Vec::new(), EncodedBatch::default());
         while batches.next_into(&mut batch).unwrap() {
-            ids.extend_from_slice(&batch.ids);
+            ids.extend(batch.ids.iter().step_by(WIDTH));
             sizes.push(batch.rows);
         }
         (ids, sizes)
@@ -310,14 +313,14 @@ mod tests {
     #[test]
     fn a_shuffle_depends_on_seed_and_epoch_alone() {
         // More than one window, so that segments and rows are both shuffled.
-        let n = (SEGMENT_WORDS * WINDOW_SEGMENTS + 100_000) as u32;
+        let n = (SEGMENT_WORDS * WINDOW_SEGMENTS / WIDTH + 10_000) as u32;
         let (one, other) = (rows(&[n]), rows(&[10, n - 20, 10]));
         let order = |seed, epoch| Order::Shuffled { seed, epoch };
-        let (ids, sizes) = read(&one, 1 << 20, order(7, 0));
-        assert_eq!(ids, read(&other, 1 << 20, order(7, 0)).0);
-        assert_ne!(ids, read(&one, 1 << 20, order(7, 1)).0);
-        assert_ne!(ids, read(&one, 1 << 20, order(8, 0)).0);
-        assert_eq!(sizes[..4], [1 << 20; 4]);
+        let (ids, sizes) = read(&one, 1 << 14, order(7, 0));
+        assert_eq!(ids, read(&other, 1 << 14, order(7, 0)).0);
+        assert_ne!(ids, read(&one, 1 << 14, order(7, 1)).0);
+        assert_ne!(ids, read(&one, 1 << 14, order(8, 0)).0);
+        assert_eq!(sizes[..4], [1 << 14; 4]);
         let mut sorted = ids.clone();
         sorted.sort_unstable();
         assert_eq!(sorted, (0..n as i32).collect::<Vec<_>>());

@@ -65,21 +65,17 @@ fn order_and_partitions_do_not_matter() {
 
 #[test]
 fn memory_does_not_matter() {
-    let log = log(60_000);
+    let log = log(40_000);
     let batches = shuffled(&log, 3, 40);
     let partitions = [batches[..25].to_vec(), batches[25..].to_vec()];
-    for split in [
-        SplitMethod::Auto,
-        SplitMethod::Seq { fraction: 0.2 },
-        SplitMethod::None,
-    ] {
+    for split in [SplitMethod::Auto, SplitMethod::Seq { fraction: 0.2 }] {
         let options = || FitOptions {
             split,
             ..no_split()
         };
         let roomy =
             fit_partitions(&partitions, &columns(), options(), Arc::new(Unlimited)).unwrap();
-        let budget = Limited::new(3 << 20);
+        let budget = Limited::new(2 << 20);
         let tight = fit_partitions(&partitions, &columns(), options(), budget.clone()).unwrap();
         assert!(roomy.train.in_memory());
         assert!(!tight.train.in_memory());

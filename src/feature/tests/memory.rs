@@ -29,7 +29,7 @@ fn everything_is_given_back() {
 
 #[test]
 fn vocabularies_that_outgrow_memory_name_their_column() {
-    let n = 1_000_000;
+    let n = 200_000;
     let ids = Int64Array::from_iter_values((0..n).map(|v| v * 1_000_003));
     let click = BooleanArray::from_iter((0..n).map(|v| Some(v % 2 == 0)));
     let log = batch(vec![("user_id", Arc::new(ids)), ("click", Arc::new(click))]);
@@ -42,7 +42,7 @@ fn vocabularies_that_outgrow_memory_name_their_column() {
             &[vec![log.clone()]],
             &columns,
             no_split(),
-            Limited::new(12 << 20),
+            Limited::new(3 << 20),
         )
     };
     let error = fit(None).err().unwrap();
@@ -92,7 +92,7 @@ fn stops_when_asked_to() {
 #[test]
 fn a_full_or_forbidden_spill_folder_is_named() {
     let file = tempfile::NamedTempFile::new().unwrap();
-    let log = log(60_000);
+    let log = log(20_000);
     let spec = infer(&log.schema(), &labels(&["click"])).unwrap();
     let dir = file.path().join("spill");
     let fitter = Fitter::new(spec, no_split(), Limited::new(1 << 20), dir).unwrap();
