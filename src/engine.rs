@@ -100,8 +100,8 @@ impl EngineBuilder {
             config = config.with_target_partitions(threads.max(1));
         }
         config.options_mut().extensions.insert(settings);
-        let mut runtime = RuntimeEnvBuilder::new()
-            .with_object_store_registry(Arc::new(Locations::default()));
+        let mut runtime =
+            RuntimeEnvBuilder::new().with_object_store_registry(Arc::new(Locations::default()));
         if let Some(bytes) = self.memory_limit {
             let top = NonZeroUsize::MIN.saturating_add(4);
             let pool = TrackConsumersPool::new(GreedyMemoryPool::new(bytes), top);

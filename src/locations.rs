@@ -80,7 +80,11 @@ mod tests {
     #[test]
     fn this_machine_is_known_and_other_schemes_are_named() {
         let locations = Locations::default();
-        assert!(locations.get_store(&Url::parse("file:///tmp").unwrap()).is_ok());
+        assert!(
+            locations
+                .get_store(&Url::parse("file:///tmp").unwrap())
+                .is_ok()
+        );
         let other = Url::parse("gopher://host/file").unwrap();
         let text = locations.get_store(&other).unwrap_err().to_string();
         assert!(text.contains("gopher"), "{text}");
@@ -90,7 +94,10 @@ mod tests {
     #[test]
     fn a_build_without_s3_says_how_to_get_it() {
         let url = Url::parse("s3://bucket/file.parquet").unwrap();
-        let text = Locations::default().get_store(&url).unwrap_err().to_string();
+        let text = Locations::default()
+            .get_store(&url)
+            .unwrap_err()
+            .to_string();
         assert!(text.contains("--features s3"), "{text}");
     }
 

@@ -92,6 +92,20 @@ impl Params {
         }
     }
 
+    /// The same weights once more, sharing their memory, each with a gradient of its own but for
+    /// those that `without` names.
+    pub fn leaves(&self, without: &str) -> Self {
+        let leaf = |(name, tensor): (String, Tensor)| {
+            let tensor = tensor.detach().set_requires_grad(name != without);
+            (name, tensor)
+        };
+        Self {
+            tensors: RefCell::new(self.tensors().into_iter().map(leaf).collect()),
+            source: Source::Loaded,
+            device: self.device,
+        }
+    }
+
     /// Where all paths begin.
     pub fn root(&self) -> Path<'_> {
         Path {

@@ -3,7 +3,7 @@
 use tch::{Device, Kind, Tensor};
 
 use super::*;
-use crate::layer::Params;
+use crate::layer::{Draws, Params};
 
 fn spec() -> Spec {
     let task = |name: &str| TaskSpec {
@@ -87,8 +87,9 @@ fn learns_a_toy_problem(architecture: &Architecture, spec: &Spec) {
             .gt(0.)
             .to_kind(Kind::Float),
     ];
+    let draws = Draws::new(&[1]);
     let loss = || {
-        let logits = model.logits(&x, &[0, 1], Mode::Train);
+        let logits = model.logits(&x, &[0, 1], Mode::Train(&draws));
         logits
             .iter()
             .zip(&targets)

@@ -284,6 +284,7 @@ impl Run {
             eval: (fitted.eval.rows() > 0).then_some(&fitted.eval),
             options: &options.train,
             device,
+            threads: statement.threads,
             budget,
         };
         let report = |event: &TrainingEvent| self.watch.event(event);
@@ -292,9 +293,7 @@ impl Run {
             // Nobody listens after the stream was dropped: the watch ends the training then.
             let _ = self.rows.blocking_send(batch);
         };
-        train::with_threads(statement.threads, || {
-            catch(|| train::fit(&fit, &report, &mut epoch_done))
-        })
+        train::alone(|| catch(|| train::fit(&fit, &report, &mut epoch_done)))
     }
 }
 

@@ -2,6 +2,8 @@
 //!
 //! Shapes: B rows, C id columns, N numbers, T tasks.
 
+use std::ops::Range;
+
 use tch::{Device, Tensor};
 
 use crate::error::Result;
@@ -21,24 +23,32 @@ impl Batch {
     /// # Errors
     /// `Torch` when the device has no memory left.
     pub fn new(encoded: &EncodedBatch, device: Device) -> Result<Self> {
-        let rows = encoded.rows as i64;
+        Self::rows(encoded, 0..encoded.rows, device)
+    }
+
+    /// Copies some rows of `encoded` to `device`.
+    ///
+    /// # Errors
+    /// `Torch` when the device has no memory left.
+    pub fn rows(encoded: &EncodedBatch, rows: Range<usize>, device: Device) -> Result<Self> {
         Ok(Self {
-            ids: matrix(&encoded.ids, rows)?.f_to_device(device)?,
-            numbers: matrix(&encoded.dense, rows)?.f_to_device(device)?,
+            ids: matrix(&encoded.ids, encoded.rows, rows.clone())?.f_to_device(device)?,
+            numbers: matrix(&encoded.dense, encoded.rows, rows)?.f_to_device(device)?,
         })
     }
 }
 
-/// The labels of `encoded`: `[B, T]` f32, NaN where the row is outside of a task's sample space.
+/// The labels of some rows: `[B, T]` f32, NaN where a row is outside of a task's sample space.
 ///
 /// # Errors
 /// `Torch` when the device has no memory left.
-pub fn labels(encoded: &EncodedBatch, device: Device) -> Result<Tensor> {
-    Ok(matrix(&encoded.labels, encoded.rows as i64)?.f_to_device(device)?)
+pub fn labels(encoded: &EncodedBatch, rows: Range<usize>, device: Device) -> Result<Tensor> {
+    Ok(matrix(&encoded.labels, encoded.rows, rows)?.f_to_device(device)?)
 }
 
-/// A row-major buffer as a matrix of `rows` rows.
-fn matrix<E: tch::kind::Element>(values: &[E], rows: i64) -> Result<Tensor> {
-    let columns = (values.len() as i64).checked_div(rows).unwrap_or(0);
-    Ok(Tensor::f_from_slice(values)?.f_view([rows, columns])?)
+/// Some rows of a row-major buffer of `total` rows.
+fn matrix<E: tch::kind::Element>(values: &[E], total: usize, rows: Range<usize>) -> Result<Tensor> {
+    let columns = values.len().checked_div(total).unwrap_or(0);
+    let part = &values[rows.start * columns..rows.end * columns];
+    Ok(Tensor::f_from_slice(part)?.f_view([rows.len() as i64, columns as i64])?)
 }

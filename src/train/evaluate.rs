@@ -28,12 +28,11 @@ pub struct TaskScore {
     pub rmse: Option<f64>,
 }
 
-/// The loss of one binary task over its sample space: a scalar, 0 when no row is in it. `logits` is
-/// `[B, 1]`, `labels` `[B]` with NaN outside of the sample space.
+/// The loss of one binary task summed over its sample space: a scalar, 0 when no row is in it. `logits`
+/// is `[B, 1]`, `labels` `[B]` with NaN outside of the sample space.
 pub fn task_loss(logits: &Tensor, labels: &Tensor) -> Tensor {
     let inside = labels.isnan().logical_not();
     let weight = inside.to_kind(Kind::Float);
-    let count = weight.sum(Kind::Float).clamp_min(1.);
     let labels = labels.nan_to_num(0., None, None);
     let logits = logits.squeeze_dim(1).to_kind(Kind::Float);
     logits.binary_cross_entropy_with_logits(
@@ -41,7 +40,7 @@ pub fn task_loss(logits: &Tensor, labels: &Tensor) -> Tensor {
         Some(&weight),
         None::<&Tensor>,
         tch::Reduction::Sum,
-    ) / count
+    )
 }
 
 /// Scores of every task over `rows`, in task order. `groups` is the id column of users, for gauc.
@@ -143,8 +142,8 @@ mod tests {
         let all = task_loss(&logits, &Tensor::from_slice(&[1f32, 0., f32::NAN]));
         let two = task_loss(&logits.narrow(0, 0, 2), &Tensor::from_slice(&[1f32, 0.]));
         assert!((all.double_value(&[]) - two.double_value(&[])).abs() < 1e-7);
-        // -(ln sigmoid(0.3) + ln(1 - sigmoid(-1))) / 2
-        assert!((two.double_value(&[]) - 0.433_808_5).abs() < 1e-5);
+        // -(ln sigmoid(0.3) + ln(1 - sigmoid(-1)))
+        assert!((two.double_value(&[]) - 0.867_616_9).abs() < 1e-5);
         let none = task_loss(&logits, &Tensor::from_slice(&[f32::NAN; 3]));
         assert_eq!(none.double_value(&[]), 0.);
     }

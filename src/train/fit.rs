@@ -1,6 +1,4 @@
 //! The supervised loop: epochs over encoded rows, early stop on the eval part.
-//!
-//! Shapes: B rows, C id columns, D embedding width, T tasks.
 
 use std::time::Instant;
 
@@ -8,16 +6,17 @@ use serde::{Deserialize, Serialize};
 use tch::{Device, Tensor};
 
 use super::early_stop::EarlyStop;
-use super::evaluate::{TaskScore, append, evaluate, task_loss};
+use super::evaluate::{TaskScore, append, evaluate};
 use super::optimizer::{DenseOptimizer, Optimizer, RowOptimizer, Rule};
 use super::report::{Epoch, TrainingEvent};
+use super::shard::{Shard, Share, Step};
 use super::weighting;
 use crate::error::{Error, Result};
 use crate::feature::{Budget, EncodedBatch, Order, RowSet};
-use crate::layer::{Mode, Params};
+use crate::layer::Params;
 use crate::metric;
-use crate::model::{Architecture, Input, Network, Spec, TABLE};
-use crate::tensor::batch::{self, Batch};
+use crate::model::{Architecture, Network, Spec, TABLE};
+use crate::tensor::catch;
 
 /// How to train, whatever the architecture.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -102,6 +101,8 @@ pub struct Fit<'a> {
     pub options: &'a TrainOptions,
     /// Where the network lives.
     pub device: Device,
+    /// Threads that share a step on the CPU.
+    pub threads: usize,
     /// Who is asked for the memory of weights and moments.
     pub budget: &'a dyn Budget,
 }
@@ -135,7 +136,7 @@ pub fn fit(
     let params = Params::fresh(fit.options.seed, fit.device);
     let spec = with_priors(fit.spec, fit.train);
     let network = Network::new(fit.architecture, &spec, fit.table_rows as i64, &params)?;
-    let mut trainer = Trainer::new(fit, &network, &params, report)?;
+    let mut trainer = Trainer::new(fit, &spec, &network, &params, report)?;
     let mut history = Vec::new();
     let mut stop = EarlyStop::new(
         fit.options.early_stop && fit.eval.is_some(),
@@ -198,39 +199,47 @@ fn with_priors(spec: &Spec, train: &RowSet) -> Spec {
     spec
 }
 
+/// Rows of a share of a step at the least: fewer are not worth a thread.
+const MIN_SHARE: usize = 128;
+
 /// Network, optimizers and what an epoch needs beside them.
 struct Trainer<'a> {
     fit: &'a Fit<'a>,
     network: &'a Network,
+    shards: Vec<Shard>,
     dense: DenseOptimizer,
     table: RowOptimizer,
     weighting: Box<dyn weighting::LossWeighting>,
-    tasks: Vec<usize>,
     report: &'a dyn Fn(&TrainingEvent) -> bool,
 }
 
 impl<'a> Trainer<'a> {
     fn new(
         fit: &'a Fit<'a>,
+        spec: &Spec,
         network: &'a Network,
         params: &Params,
         report: &'a dyn Fn(&TrainingEvent) -> bool,
     ) -> Result<Self> {
         let options = fit.options;
-        let dense = params
-            .tensors()
-            .into_iter()
-            .filter(|(name, _)| name != TABLE)
-            .map(|(_, tensor)| tensor.set_requires_grad(true))
-            .collect();
+        let dense = params.tensors().into_iter().filter(|(n, _)| n != TABLE);
+        let dense = dense.map(|(_, tensor)| tensor).collect();
         let num_tasks = fit.spec.tasks.len();
         let weights = match options.loss_weights.len() {
             0 => vec![1.; num_tasks],
             _ => options.loss_weights.clone(),
         };
+        let shards = match fit.device {
+            Device::Cpu => fit.threads.clamp(1, options.batch_size.div_ceil(MIN_SHARE)),
+            _ => 1,
+        };
+        let shards = (0..shards)
+            .map(|_| Shard::new(fit.architecture, spec, fit.table_rows, params, fit.device))
+            .collect::<Result<_>>()?;
         Ok(Self {
             fit,
             network,
+            shards,
             dense: DenseOptimizer::new(
                 options.optimizer.dense(),
                 options.learn_rate,
@@ -244,7 +253,6 @@ impl<'a> Trainer<'a> {
                 network.table(),
             ),
             weighting: (weighting::find(&options.loss_weighting)?.build)(&weights),
-            tasks: (0..num_tasks).collect(),
             report,
         })
     }
@@ -252,11 +260,9 @@ impl<'a> Trainer<'a> {
     /// One pass over the train rows; returns its rows of the history.
     fn train_epoch(&mut self, epoch: usize) -> Result<Vec<Epoch>> {
         let options = self.fit.options;
-        let num_tasks = self.tasks.len();
+        let num_tasks = self.fit.spec.tasks.len();
         let start = Instant::now();
         let seed = options.seed;
-        // Dropout draws from the global generator: each epoch begins it anew.
-        tch::manual_seed((seed ^ ((epoch as u64) << 32)) as i64);
         let mut running = Running::new(num_tasks);
         let mut encoded = EncodedBatch::default();
         let order = Order::Shuffled {
@@ -271,7 +277,7 @@ impl<'a> Trainer<'a> {
         while iter.next_into(&mut encoded)? {
             batch += 1;
             rows += encoded.rows as u64;
-            self.step(&encoded, &mut running)?;
+            self.step(&encoded, [seed, epoch as u64, batch], &mut running)?;
             if batch % 16 == 0 || batch == batches {
                 running.check(epoch)?;
             }
@@ -296,51 +302,77 @@ impl<'a> Trainer<'a> {
     }
 
     /// One step of all optimizers.
-    fn step(&mut self, encoded: &EncodedBatch, running: &mut Running) -> Result<()> {
-        let device = self.fit.device;
-        let width = self.fit.spec.embedding_dim;
-        let batch = Batch::new(encoded, device)?;
-        let labels = batch::labels(encoded, device)?; // [B, T]
-        let fields = {
-            let _guard = tch::no_grad_guard();
-            self.network.embed(&batch.ids) // [B, C, D]
-        }
-        .set_requires_grad(true);
-        let input = Input {
-            fields: fields.shallow_clone(),
-            numbers: batch.numbers,
+    fn step(
+        &mut self,
+        encoded: &EncodedBatch,
+        seed: [u64; 3],
+        running: &mut Running,
+    ) -> Result<()> {
+        let inside = running.count(encoded);
+        let weights = self.weighting.weights();
+        let step = Step {
+            encoded,
+            inside: &inside,
+            weights: &weights,
+            seed,
         };
-        let logits = self.network.logits(&input, &self.tasks, Mode::Train);
-        let losses: Vec<_> = logits
-            .iter()
-            .enumerate()
-            .map(|(task, logits)| task_loss(logits, &labels.select(1, task as i64)))
-            .collect();
-        let loss = self.weighting.combine(&losses);
-        let mut leaves: Vec<&Tensor> = self.dense.weights().iter().collect();
-        if fields.numel() > 0 {
-            leaves.push(&fields);
+        let mut shares = self.shares(&step)?;
+        let fields: Vec<_> = shares.iter_mut().filter_map(|s| s.fields.take()).collect();
+        if !fields.is_empty() {
+            self.table.step(&encoded.ids, &fields)?;
         }
-        let mut gradients = Tensor::f_run_backward(&[&loss], &leaves, false, false)?;
-        if fields.numel() > 0
-            && let Some(gradient) = gradients.pop()
-        {
-            let gradient = gradient.f_reshape([-1, width])?;
-            let ids = batch.ids.f_flatten(0, -1)?;
-            self.table.step(&ids, &encoded.ids, &gradient)?;
+        running.add(encoded, &shares, inside)?;
+        let mut shares = shares.into_iter().map(|share| share.dense);
+        let mut sum = shares.next().unwrap_or_default();
+        for share in shares {
+            for (sum, gradient) in sum.iter_mut().zip(&share) {
+                let _ = sum.f_add_(gradient)?;
+            }
         }
-        self.dense.step(&gradients)?;
-        running.add(encoded, &logits, &losses)
+        self.dense.step(&sum)
+    }
+
+    /// Runs all shares of a step at once, in the order of the rows.
+    fn shares(&mut self, step: &Step) -> Result<Vec<Share>> {
+        let rows = step.encoded.rows;
+        let size = rows.div_ceil(self.shards.len()).max(1);
+        let mut parts = self.shards.iter_mut().enumerate().filter_map(|(i, shard)| {
+            let range = (i * size).min(rows)..((i + 1) * size).min(rows);
+            (!range.is_empty()).then_some((i as u64, shard, range))
+        });
+        let Some((index, first, range)) = parts.next() else {
+            return Ok(Vec::new());
+        };
+        std::thread::scope(|scope| {
+            let others: Vec<_> = parts
+                .map(|(index, shard, range)| {
+                    scope.spawn(move || {
+                        tch::set_num_threads(1);
+                        catch(|| shard.run(step, range, index))
+                    })
+                })
+                .collect();
+            tch::set_num_threads(1);
+            let mut shares = vec![first.run(step, range, index)?];
+            for other in others {
+                shares.push(other.join().map_err(|_| {
+                    Error::internal("a thread of the training ended without a result")
+                })??);
+            }
+            Ok(shares)
+        })
     }
 
     /// Every task over `rows`.
     fn score(&self, rows: &RowSet) -> Result<Vec<TaskScore>> {
         let fit = self.fit;
         let go_on = || (self.report)(&TrainingEvent::Evaluating);
+        // Evaluation runs on the network's own threads.
+        tch::set_num_threads(fit.threads.max(1) as i32);
         evaluate(
             self.network,
             rows,
-            self.tasks.len(),
+            fit.spec.tasks.len(),
             fit.user_column,
             fit.device,
             &go_on,
@@ -377,7 +409,7 @@ struct Running {
     positives: Vec<u64>,
     logits: Vec<Vec<f32>>,
     labels: Vec<Vec<f32>>,
-    /// Loss tensors not yet read, with the rows of each task: reading waits for the device.
+    /// Losses not yet read, with the rows that each is a mean over: reading waits for the device.
     pending: Vec<(Vec<Tensor>, Vec<u64>)>,
     /// Mean loss over the tasks.
     mean: f64,
@@ -396,23 +428,36 @@ impl Running {
         }
     }
 
-    fn add(&mut self, encoded: &EncodedBatch, logits: &[Tensor], losses: &[Tensor]) -> Result<()> {
-        let num_tasks = losses.len();
+    /// Rows of `encoded` in each task's sample space.
+    fn count(&mut self, encoded: &EncodedBatch) -> Vec<u64> {
+        let num_tasks = self.sums.len();
         let mut inside = vec![0; num_tasks];
-        let keep = self.labels[0].len() < TRAIN_AUC_ROWS;
-        for task in 0..num_tasks {
-            let labels = encoded.labels.iter().skip(task).step_by(num_tasks);
-            for &label in labels.clone() {
+        for labels in encoded.labels.chunks_exact(num_tasks) {
+            for (task, &label) in labels.iter().enumerate() {
                 inside[task] += u64::from(!label.is_nan());
                 self.positives[task] += u64::from(label == 1.);
             }
-            if keep {
-                self.labels[task].extend(labels);
-                append(&mut self.logits[task], &logits[task].detach())?;
+        }
+        inside
+    }
+
+    fn add(&mut self, encoded: &EncodedBatch, shares: &[Share], inside: Vec<u64>) -> Result<()> {
+        let num_tasks = self.sums.len();
+        if self.labels[0].len() < TRAIN_AUC_ROWS {
+            for task in 0..num_tasks {
+                self.labels[task].extend(encoded.labels.iter().skip(task).step_by(num_tasks));
+                for share in shares {
+                    append(&mut self.logits[task], &share.logits[task])?;
+                }
             }
         }
-        let losses = losses.iter().map(Tensor::detach).collect();
-        self.pending.push((losses, inside));
+        for share in shares {
+            let losses = share.losses.iter().map(Tensor::shallow_clone).collect();
+            self.pending.push((losses, inside.clone()));
+        }
+        for (rows, inside) in self.rows.iter_mut().zip(inside) {
+            *rows += inside;
+        }
         Ok(())
     }
 
@@ -421,7 +466,6 @@ impl Running {
         for (losses, rows) in self.pending.drain(..) {
             for (task, (loss, rows)) in losses.iter().zip(rows).enumerate() {
                 self.sums[task] += loss.f_double_value(&[])? * rows as f64;
-                self.rows[task] += rows;
             }
         }
         let means = self.means();

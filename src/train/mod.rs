@@ -6,9 +6,10 @@ mod evaluate;
 mod fit;
 pub mod optimizer;
 mod report;
+mod shard;
 mod threads;
 pub mod weighting;
 
 pub use fit::{Fit, TrainOptions, Trained, fit};
 pub use report::{Epoch, Progress, TrainingEvent};
-pub use threads::with_threads;
+pub use threads::alone;

@@ -1,15 +1,12 @@
 //! Who may use libtorch's global state.
 
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
 
-/// One training at a time: its generator and its thread count are global in libtorch.
+/// One training at a time: it takes all cores.
 static TRAINING: Mutex<()> = Mutex::new(());
 
-/// Runs `work` as the only training of the process with `threads` libtorch threads.
-pub fn with_threads<T>(threads: usize, work: impl FnOnce() -> T) -> T {
-    let _alone = TRAINING
-        .lock()
-        .unwrap_or_else(std::sync::PoisonError::into_inner);
-    tch::set_num_threads(threads.max(1) as i32);
+/// Runs `work` as the only training of the process.
+pub fn alone<T>(work: impl FnOnce() -> T) -> T {
+    let _alone = TRAINING.lock().unwrap_or_else(PoisonError::into_inner);
     work()
 }

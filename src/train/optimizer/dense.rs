@@ -18,7 +18,7 @@ pub struct DenseOptimizer {
 }
 
 impl DenseOptimizer {
-    /// An optimizer of `weights`, which it shares with the network. `l2` adds `l2 * w` to the
+    /// An optimizer of `weights`, which it shares with the network and whose order gradients keep. `l2` adds `l2 * w` to the
     /// gradient.
     pub fn new(rule: Rule, learn_rate: f64, l2: f64, weights: Vec<Tensor>) -> Self {
         let zeros = || weights.iter().map(Tensor::zeros_like).collect::<Vec<_>>();
@@ -34,11 +34,6 @@ impl DenseOptimizer {
             weights,
             step: 0,
         }
-    }
-
-    /// The weights, in the order in which `step` takes their gradients.
-    pub fn weights(&self) -> &[Tensor] {
-        &self.weights
     }
 
     /// One step down `gradients`, one for each weight.
@@ -129,7 +124,7 @@ mod tests {
         adam.step(&[Tensor::from_slice(&[1f32, 2., -3.])]).unwrap();
         adam.step(&[Tensor::from_slice(&[0.5f32, -1., 0.])])
             .unwrap();
-        let got = Vec::<f32>::try_from(&adam.weights()[0]).unwrap();
+        let got = Vec::<f32>::try_from(&adam.weights[0]).unwrap();
         // The first step is -0.1 * sign(g); the second uses m / (1 - 0.9^2) and v / (1 - 0.999^2).
         let expected: Vec<f32> = [
             (1., 0.9 * 0.1 + 0.1 * 0.5, 0.999 * 0.001 + 0.001 * 0.25),
@@ -159,7 +154,7 @@ mod tests {
                 b.step += 1;
                 b.step_by_operators(0, &g).unwrap();
             }
-            assert!(a.weights()[0].allclose(&b.weights()[0], 1e-5, 1e-6, false));
+            assert!(a.weights[0].allclose(&b.weights[0], 1e-5, 1e-6, false));
         }
     }
 }

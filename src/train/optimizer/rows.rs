@@ -62,24 +62,34 @@ impl RowOptimizer {
             }
     }
 
-    /// One step: `ids` are K row numbers (also on the CPU, as `host_ids`), `gradient` is `[K, D]`.
+    /// One step: `ids` are K row numbers on the CPU, `gradients` have `[K, D]` together, in parts that
+    /// stand in the order of `ids`.
     ///
     /// # Errors
     /// `Torch` when the device has no memory left.
-    pub fn step(&mut self, ids: &Tensor, host_ids: &[i32], gradient: &Tensor) -> Result<()> {
+    pub fn step(&mut self, ids: &[i32], gradients: &[Tensor]) -> Result<()> {
         let _guard = tch::no_grad_guard();
         self.step += 1;
         match self.table.device() {
-            Device::Cpu => self.step_in_place(host_ids, &gradient.contiguous()),
-            _ => self.step_by_operators(ids, gradient),
+            Device::Cpu => self.step_in_place(ids, gradients),
+            device => {
+                let ids = Tensor::f_from_slice(ids)?.f_to_device(device)?;
+                self.step_by_operators(&ids, &Tensor::f_cat(gradients, 0)?)
+            }
         }
     }
 
-    fn step_in_place(&mut self, ids: &[i32], gradient: &Tensor) -> Result<()> {
+    fn step_in_place(&mut self, ids: &[i32], gradients: &[Tensor]) -> Result<()> {
         let width = self.table.size()[1] as usize;
         let scratch = &mut self.scratch;
         scratch.place.resize(self.table.size()[0] as usize, 0);
-        scratch.sum(ids, as_slice(gradient)?, width);
+        let mut rest = ids;
+        for gradient in gradients {
+            let gradient = gradient.f_contiguous()?;
+            let (now, later) = rest.split_at(gradient.size()[0] as usize);
+            scratch.sum(now, as_slice(&gradient)?, width);
+            rest = later;
+        }
         let table = as_mut_slice(&mut self.table)?;
         let second = as_mut_slice(&mut self.second)?;
         let (l2, rate) = (self.l2, self.learn_rate);
@@ -206,9 +216,8 @@ mod tests {
     fn leaves_other_rows_alone_and_sums_repeated_ids() {
         let mut adagrad = RowOptimizer::new(Rule::Adagrad, 0.1, 0., table());
         let ids = [3, 1, 3];
-        adagrad
-            .step(&Tensor::from_slice(&ids), &ids, &gradient())
-            .unwrap();
+        let parts = [gradient().narrow(0, 0, 1), gradient().narrow(0, 1, 2)];
+        adagrad.step(&ids, &parts).unwrap();
         let got = Vec::<f32>::try_from(&adagrad.table.flatten(0, -1)).unwrap();
         assert_eq!(got[..2], [0., 0.25]);
         assert_eq!(got[4..6], [1., 1.25]);
@@ -226,7 +235,7 @@ mod tests {
             let mut b = RowOptimizer::new(rule, 0.1, 0.01, table());
             for ids in [[3, 1, 3], [0, 0, 1]] {
                 let tensor = Tensor::from_slice(&ids);
-                a.step(&tensor, &ids, &gradient()).unwrap();
+                a.step(&ids, &[gradient()]).unwrap();
                 b.step += 1;
                 b.step_by_operators(&tensor, &gradient()).unwrap();
             }

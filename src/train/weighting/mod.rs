@@ -2,16 +2,11 @@
 
 mod fixed;
 
-use tch::Tensor;
-
 use crate::error::{Error, Result};
 
 /// A way of weighing the tasks' losses.
 pub trait LossWeighting: Send {
-    /// The loss to descend on, from each task's own (scalars, in task order).
-    fn combine(&mut self, losses: &[Tensor]) -> Tensor;
-
-    /// The weights in force, in task order.
+    /// The weights of the tasks' losses in the next step, in task order.
     fn weights(&self) -> Vec<f64>;
 }
 

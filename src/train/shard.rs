@@ -1,0 +1,133 @@
+//! One thread's share of a training step.
+//!
+//! A batch is divided among threads, each with a replica of the network that shares its weights. Every
+//! operator runs on one thread, so that there is nothing to wait for inside a step, also on a busy
+//! machine. The gradients are added in the order of the shares: one seed and one thread count give
+//! one result.
+//!
+//! Shapes: B rows of the share, C id columns, D embedding width, T tasks.
+
+use std::ops::Range;
+
+use tch::{Device, Tensor};
+
+use super::evaluate::task_loss;
+use crate::error::Result;
+use crate::feature::EncodedBatch;
+use crate::layer::{Draws, Mode, Params};
+use crate::model::{Architecture, Input, Network, Spec, TABLE};
+use crate::tensor::batch::{self, Batch};
+
+/// A replica of the network with gradients of its own.
+pub struct Shard {
+    network: Network,
+    leaves: Vec<Tensor>,
+    tasks: Vec<usize>,
+    width: i64,
+    device: Device,
+}
+
+/// What is the same for all shares of a step.
+pub struct Step<'a> {
+    /// The whole batch.
+    pub encoded: &'a EncodedBatch,
+    /// Rows of the batch in each task's sample space.
+    pub inside: &'a [u64],
+    /// The tasks' weights in the loss.
+    pub weights: &'a [f64],
+    /// What dropout draws from, besides the number of the share.
+    pub seed: [u64; 3],
+}
+
+/// What a share gives back.
+pub struct Share {
+    /// The share's part of each task's mean loss over the batch.
+    pub losses: Vec<Tensor>,
+    /// `[B, 1]` of each task.
+    pub logits: Vec<Tensor>,
+    /// Of the dense weights, by name.
+    pub dense: Vec<Tensor>,
+    /// Of the embeddings: `[B * C, D]`; none without id columns.
+    pub fields: Option<Tensor>,
+}
+
+impl Shard {
+    /// A replica over `params`.
+    ///
+    /// # Errors
+    /// As [`Network::new`].
+    pub fn new(
+        architecture: &Architecture,
+        spec: &Spec,
+        table_rows: usize,
+        params: &Params,
+        device: Device,
+    ) -> Result<Self> {
+        let params = params.leaves(TABLE);
+        let network = Network::new(architecture, spec, table_rows as i64, &params)?;
+        let dense = params.tensors().into_iter().filter(|(n, _)| n != TABLE);
+        Ok(Self {
+            network,
+            leaves: dense.map(|(_, tensor)| tensor).collect(),
+            tasks: (0..spec.tasks.len()).collect(),
+            width: spec.embedding_dim,
+            device,
+        })
+    }
+
+    /// Loss and gradients over some rows of the batch; `index` is the number of the share.
+    ///
+    /// # Errors
+    /// `Torch` when the device has no memory left.
+    pub fn run(&mut self, step: &Step, rows: Range<usize>, index: u64) -> Result<Share> {
+        let encoded = step.encoded;
+        let batch = Batch::rows(encoded, rows.clone(), self.device)?;
+        let labels = batch::labels(encoded, rows, self.device)?; // [B, T]
+        let fields = {
+            let _guard = tch::no_grad_guard();
+            self.network.embed(&batch.ids) // [B, C, D]
+        }
+        .set_requires_grad(true);
+        let input = Input {
+            fields: fields.shallow_clone(),
+            numbers: batch.numbers,
+        };
+        let [seed, epoch, number] = step.seed;
+        let draws = Draws::new(&[seed, epoch, number, index]);
+        let logits = self
+            .network
+            .logits(&input, &self.tasks, Mode::Train(&draws));
+        let losses: Vec<Tensor> = logits
+            .iter()
+            .zip(step.inside)
+            .enumerate()
+            .map(|(task, (logits, &inside))| {
+                task_loss(logits, &labels.select(1, task as i64)) / inside.max(1) as f64
+            })
+            .collect();
+        let loss = losses
+            .iter()
+            .zip(step.weights)
+            .map(|(loss, &weight)| loss * weight)
+            .reduce(|sum, loss| sum + loss)
+            .unwrap_or_else(|| Tensor::from(0f32));
+        let mut leaves: Vec<&Tensor> = self.leaves.iter().collect();
+        let has_fields = fields.numel() > 0;
+        if has_fields {
+            leaves.push(&fields);
+        }
+        let mut dense = Tensor::f_run_backward(&[&loss], &leaves, false, false)?;
+        let gradient = match has_fields {
+            true => dense.pop(),
+            false => None,
+        };
+        Ok(Share {
+            losses: losses.iter().map(Tensor::detach).collect(),
+            logits: logits.iter().map(Tensor::detach).collect(),
+            fields: gradient
+                .map(|g| g.f_reshape([-1, self.width]))
+                .transpose()?,
+            dense,
+        })
+    }
+}
