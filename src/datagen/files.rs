@@ -1,7 +1,6 @@
 //! The Parquet files of a log: written under temporary names, published together or not at all.
 
 use std::fs::{self, File};
-use std::io::BufWriter;
 use std::path::{Path, PathBuf};
 
 use arrow::array::RecordBatch;
@@ -112,7 +111,7 @@ impl Drop for Temporary {
 /// A Parquet file being written under a temporary name.
 pub(super) struct Table {
     // Fields drop in this order: the file is closed before it is removed.
-    writer: ArrowWriter<BufWriter<File>>,
+    writer: ArrowWriter<File>,
     temporary: Temporary,
     name: &'static str,
 }
@@ -140,11 +139,7 @@ impl Table {
         let options = ArrowWriterOptions::new()
             .with_properties(properties(schema))
             .with_skip_arrow_metadata(true);
-        let writer = ArrowWriter::try_new_with_options(
-            BufWriter::new(file),
-            schema.clone().into(),
-            options,
-        )?;
+        let writer = ArrowWriter::try_new_with_options(file, schema.clone().into(), options)?;
         Ok(Self {
             writer,
             temporary,

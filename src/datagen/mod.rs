@@ -42,7 +42,7 @@ use users::Users;
 /// Which log to make, and where.
 #[derive(Debug, Clone)]
 pub struct Datagen {
-    /// Rows of the log, at least 1.
+    /// Rows of the log, from 1 to 100 billion.
     pub rows: u64,
     /// The same rows and seed give the same files, byte for byte.
     pub seed: u64,
@@ -67,6 +67,8 @@ pub struct Report {
     pub files: Vec<(PathBuf, u64)>,
 }
 
+/// More would need more memory for users and products than a log should take.
+const MAX_ROWS: u64 = 100_000_000_000;
 /// Rows per record batch, and between two calls of `progress`.
 const BATCH_ROWS: u64 = 8_192;
 /// Exposures on which rates and difficulty are adjusted.
@@ -83,14 +85,17 @@ const OUTCOMES: u64 = 4;
 /// grow with the rows but for users and products.
 ///
 /// # Errors
-/// `Plan` when `rows` is 0 or one of the files exists, `Io` when the folder or the disk refuses,
+/// `Plan` when `rows` is out of range or one of the files exists, `Io` when the folder or the disk refuses,
 /// `Cancelled` when `progress` breaks. No file of the log remains after an error.
 pub fn generate(
     options: &Datagen,
     progress: &mut dyn FnMut(u64) -> ControlFlow<()>,
 ) -> Result<Report> {
-    if options.rows == 0 {
-        return Err(Error::plan("rows must be at least 1, got 0"));
+    if !(1..=MAX_ROWS).contains(&options.rows) {
+        return Err(Error::plan(format!(
+            "rows must be from 1 to {MAX_ROWS}, got {}",
+            options.rows
+        )));
     }
     let folder = Folder::open(&options.output)?;
     let shop = Shop::draw(options.rows, options.seed);
@@ -158,14 +163,14 @@ impl Shop {
     }
 }
 
-/// About 15 rows per user of a log of 5 thousand, 125 of a million, 315 of ten million.
+/// About 90 rows per user of a log of 5 thousand, 720 of a million, 1800 of ten million.
 fn users_for(rows: u64) -> usize {
-    ((2.0 * (rows as f64).powf(0.6)) as usize).max(10)
+    ((0.35 * (rows as f64).powf(0.6)) as usize).max(10)
 }
 
-/// About 24 rows per product of a log of 5 thousand, 330 of a million, 1050 of ten million.
+/// About 70 rows per product of a log of 5 thousand, 1000 of a million, 3200 of ten million.
 fn products_for(rows: u64) -> usize {
-    (3.0 * (rows as f64).sqrt()) as usize
+    (rows as f64).sqrt() as usize
 }
 
 #[derive(Default)]

@@ -86,7 +86,7 @@ impl Products {
         // Zipf's law with a flattened head.
         let weights: Vec<f64> = ranks
             .iter()
-            .map(|rank| (*rank as f64 + 8.0).powf(-0.9))
+            .map(|rank| (*rank as f64 + 5.0).powf(-1.0))
             .collect();
         let all: Vec<Product> = nouns
             .iter()

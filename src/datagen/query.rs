@@ -7,47 +7,43 @@ use super::words::{
     QUERY_ADJECTIVES, brand_of,
 };
 
-/// One query: a noun or its synonym, now and then after a brand or an adjective.
+/// One query: a synonym, or a noun, now and then after a brand or an adjective.
 #[derive(Clone, Copy)]
 pub(super) struct Query {
     pub(super) noun: usize,
-    synonym: bool,
-    modifier: Modifier,
+    form: Form,
 }
 
 #[derive(Clone, Copy)]
-enum Modifier {
-    None,
+enum Form {
+    Name,
+    Synonym,
+    /// The name after a brand, by its place among the brands of the category.
     Brand(usize),
+    /// The name after an adjective.
     Adjective(usize),
 }
 
-/// Forms of one noun: the name and the synonym.
-const FORMS: usize = 2;
-const MODIFIERS: usize = 1 + BRANDS_PER_CATEGORY + QUERY_ADJECTIVES;
+const FORMS: usize = 2 + BRANDS_PER_CATEGORY + QUERY_ADJECTIVES;
 
 /// The texts of all queries that can be asked, and their word matches with all nouns.
 pub(super) struct Queries {
     texts: Vec<String>,
-    /// Words of each noun form that each noun's titles contain.
-    hits: Vec<[f64; NOUNS]>,
+    /// Words of each name and synonym, and how many of them each noun's titles contain.
     words: Vec<f64>,
+    hits: Vec<[f64; NOUNS]>,
 }
 
 impl Query {
     /// A query for goods of the noun.
     pub(super) fn draw(noun: usize, draw: &mut Draw) -> Self {
-        let synonym = draw.chance(0.1);
-        let modifier = match draw.weighted(&[0.5, 0.3, 0.2]) {
-            0 => Modifier::None,
-            1 => Modifier::Brand(draw.below(BRANDS_PER_CATEGORY)),
-            _ => Modifier::Adjective(draw.below(QUERY_ADJECTIVES)),
+        let form = match draw.weighted(&[0.6, 0.04, 0.24, 0.12]) {
+            0 => Form::Name,
+            1 => Form::Synonym,
+            2 => Form::Brand(draw.below(BRANDS_PER_CATEGORY)),
+            _ => Form::Adjective(draw.below(QUERY_ADJECTIVES)),
         };
-        Self {
-            noun,
-            synonym,
-            modifier,
-        }
+        Self { noun, form }
     }
 
     /// How well the product is what was meant, in `[0, 1]`; a synonym means the same as its noun.
@@ -60,9 +56,8 @@ impl Query {
         } else {
             0.0
         };
-        let detail = match self.modifier {
-            Modifier::None if same_noun => 0.3,
-            Modifier::None => 0.0,
+        let detail = match self.form {
+            Form::Name | Form::Synonym if same_noun => 0.3,
             _ if self.modifier_in(product) => 0.35,
             _ => 0.0,
         };
@@ -70,26 +65,23 @@ impl Query {
     }
 
     fn modifier_in(&self, product: &Product) -> bool {
-        match self.modifier {
-            Modifier::None => false,
-            Modifier::Brand(slot) => {
+        match self.form {
+            Form::Name | Form::Synonym => false,
+            Form::Brand(slot) => {
                 brand_of(self.noun / NOUNS_PER_CATEGORY, slot) == usize::from(product.brand)
             }
-            Modifier::Adjective(adjective) => adjective == usize::from(product.adjective),
+            Form::Adjective(adjective) => adjective == usize::from(product.adjective),
         }
     }
 
-    fn form(&self) -> usize {
-        self.noun * FORMS + usize::from(self.synonym)
-    }
-
     fn index(&self) -> usize {
-        let modifier = match self.modifier {
-            Modifier::None => 0,
-            Modifier::Brand(slot) => 1 + slot,
-            Modifier::Adjective(adjective) => 1 + BRANDS_PER_CATEGORY + adjective,
+        let form = match self.form {
+            Form::Name => 0,
+            Form::Synonym => 1,
+            Form::Brand(slot) => 2 + slot,
+            Form::Adjective(adjective) => 2 + BRANDS_PER_CATEGORY + adjective,
         };
-        self.form() * MODIFIERS + modifier
+        self.noun * FORMS + form
     }
 }
 
@@ -97,9 +89,9 @@ impl Queries {
     /// Writes every query once.
     pub(super) fn new() -> Self {
         let mut queries = Self {
-            texts: Vec::with_capacity(NOUNS * FORMS * MODIFIERS),
-            hits: Vec::with_capacity(NOUNS * FORMS),
-            words: Vec::with_capacity(NOUNS * FORMS),
+            texts: Vec::with_capacity(NOUNS * FORMS),
+            words: Vec::with_capacity(2 * NOUNS),
+            hits: Vec::with_capacity(2 * NOUNS),
         };
         for number in 0..NOUNS {
             let noun = noun_at(number);
@@ -110,15 +102,14 @@ impl Queries {
                     form.split(' ').filter(in_title).count() as f64
                 }));
                 queries.texts.push(form.to_string());
-                for slot in 0..BRANDS_PER_CATEGORY {
-                    let brand = BRANDS[brand_of(number / NOUNS_PER_CATEGORY, slot)];
-                    queries
-                        .texts
-                        .push(format!("{} {form}", brand.to_lowercase()));
-                }
-                for adjective in &ADJECTIVES[..QUERY_ADJECTIVES] {
-                    queries.texts.push(format!("{adjective} {form}"));
-                }
+            }
+            for slot in 0..BRANDS_PER_CATEGORY {
+                let brand = BRANDS[brand_of(number / NOUNS_PER_CATEGORY, slot)];
+                let text = format!("{} {}", brand.to_lowercase(), noun.name);
+                queries.texts.push(text);
+            }
+            for adjective in &ADJECTIVES[..QUERY_ADJECTIVES] {
+                queries.texts.push(format!("{adjective} {}", noun.name));
             }
         }
         queries
@@ -132,10 +123,10 @@ impl Queries {
     /// The share of the query's words that stand in the product's title: what a simple search
     /// engine knows. It misses synonyms.
     pub(super) fn word_match(&self, query: &Query, product: &Product) -> f64 {
-        let form = query.form();
-        let mut hits = self.hits[form][usize::from(product.noun)];
-        let mut words = self.words[form];
-        if !matches!(query.modifier, Modifier::None) {
+        let row = 2 * query.noun + usize::from(matches!(query.form, Form::Synonym));
+        let mut hits = self.hits[row][usize::from(product.noun)];
+        let mut words = self.words[row];
+        if matches!(query.form, Form::Brand(_) | Form::Adjective(_)) {
             words += 1.0;
             hits += f64::from(u8::from(query.modifier_in(product)));
         }

@@ -65,7 +65,10 @@ fn same_rows_and_seed_give_the_same_bytes() {
     for folder in ["a", "b"] {
         make(12_000, 3, &root.path().join(folder)).unwrap();
     }
-    make(12_000, 4, &root.path().join("c")).unwrap();
+    let report = make(12_000, 4, &root.path().join("c")).unwrap();
+    for (path, bytes) in report.files {
+        assert_eq!(fs::metadata(&path).unwrap().len(), bytes, "{path:?}");
+    }
     let bytes = |folder: &str, name: &str| fs::read(root.path().join(folder).join(name)).unwrap();
     for name in FILES {
         assert!(bytes("a", name) == bytes("b", name), "{name} differs");
@@ -189,11 +192,12 @@ fn refuses_to_overwrite() {
 }
 
 #[test]
-fn refuses_no_rows() {
+fn refuses_no_rows_and_too_many() {
     let root = tempfile::tempdir().unwrap();
     let folder = root.path().join("new");
     let error = make(0, 1, &folder).unwrap_err().to_string();
-    assert_eq!(error, "rows must be at least 1, got 0");
+    assert_eq!(error, "rows must be from 1 to 100000000000, got 0");
+    assert!(make(u64::MAX, 1, &folder).is_err());
     assert!(!folder.exists());
 }
 

@@ -59,7 +59,7 @@ impl Truth {
 /// Mean of each conditional probability, over the exposures of its sample space.
 pub(super) const TARGET_RATES: [f64; STAGES] = [0.15, 0.25, 0.40, 0.20];
 /// Standard deviation of each stage's log-odds: how much there is to know.
-const SPREADS: [f64; STAGES] = [1.25, 0.95, 0.85, 0.8];
+const SPREADS: [f64; STAGES] = [1.2, 0.95, 0.85, 0.8];
 /// Intercepts of p(rating >= k | review), k = 2 to 5: many fives, some ones.
 const RATING_CUTS: [f64; 4] = [2.6, 1.9, 0.9, -0.2];
 
@@ -77,9 +77,9 @@ const TASTE_WEIGHTS: [[f64; DIMENSIONS]; STAGES] = [
 #[rustfmt::skip]
 const WEIGHTS: [[[f64; FACTORS]; SCENES]; STAGES] = [
     [
-        [0.40, 0.50, 0.22, -0.30, -0.25, 2.2, -0.85, 1.9, 0.25,  0.10, 0.05,  0.25],
-        [0.50, 0.55, 0.38,  0.10, -0.35, 1.8, -0.50, 0.0, 0.60, -0.15, 0.20, -0.45],
-        [0.45, 0.60, 0.28, -0.60, -0.30, 3.5, -0.75, 0.0, 0.35,  0.05, 0.05,  0.25],
+        [0.35, 0.42, 0.15, -0.35, -0.25, 2.2, -0.85, 1.9, 0.15,  0.10, 0.05,  0.25],
+        [0.42, 0.48, 0.24,  0.15, -0.40, 2.8, -0.75, 0.0, 0.30, -0.30, 0.25, -0.50],
+        [0.38, 0.50, 0.18, -0.60, -0.30, 3.5, -0.80, 0.0, 0.20,  0.05, 0.05,  0.25],
     ],
     [
         [0.45, 0.45, 0.18, -0.60, -0.20, 2.2, -0.10, 1.0, 0.15,  0.35, 0.10,  0.20],
@@ -189,14 +189,10 @@ fn affinity(user: &UserEffects, product: &ProductEffects, weights: &[f64; DIMENS
         .sum()
 }
 
-/// A daily wave with its crest at 21 h on phones and tablets, at 14 h and lower on desktops.
+/// A daily wave with its crest at 20 h, weaker on desktops.
 fn evening(exposure: &Exposure) -> f64 {
-    let (crest, height) = if exposure.device == 1 {
-        (14.0, 0.6)
-    } else {
-        (21.0, 1.0)
-    };
-    let angle = (f64::from(exposure.hour) - crest) / 24.0 * std::f64::consts::TAU;
+    let height = if exposure.device == 1 { 0.5 } else { 1.0 };
+    let angle = (f64::from(exposure.hour) - 20.0) / 24.0 * std::f64::consts::TAU;
     height * angle.cos()
 }
 

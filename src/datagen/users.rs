@@ -62,7 +62,7 @@ impl Users {
         let mut order: Vec<u32> = (0..count as u32).collect();
         draw.shuffle(&mut order);
         let weights: Vec<f64> = (0..count)
-            .map(|rank| (rank as f64 + 10.0).powf(-0.6))
+            .map(|rank| (rank as f64 + 10.0).powf(-0.8))
             .collect();
         Self {
             all,

@@ -21,7 +21,7 @@ pub(super) const NOUNS_PER_CATEGORY: usize = 3;
 /// Brands sold in one category; neighbouring categories share half of theirs.
 pub(super) const BRANDS_PER_CATEGORY: usize = 6;
 /// How many of the adjectives people use in queries (the first ones).
-pub(super) const QUERY_ADJECTIVES: usize = 8;
+pub(super) const QUERY_ADJECTIVES: usize = 2;
 
 const fn noun(name: &'static str, synonym: &'static str) -> Noun {
     Noun { name, synonym }

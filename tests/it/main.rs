@@ -2,4 +2,5 @@
 
 mod cli;
 mod layering;
+mod quality;
 mod store;
