@@ -740,12 +740,9 @@ fn a_cancelled_training_leaves_no_model() {
         .command(&["--format", "csv", "-c", sql])
         .spawn()
         .unwrap();
-    child
-        .stdout
-        .take()
-        .unwrap()
-        .read_exact(&mut [0; 9])
-        .unwrap();
+    // Kept open to the end: a reader that leaves ends the program in another way.
+    let mut stdout = child.stdout.take().unwrap();
+    stdout.read_exact(&mut [0; 9]).unwrap();
     std::thread::sleep(Duration::from_millis(1500));
     let sent = Instant::now();
     send("-INT", &child);

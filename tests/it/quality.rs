@@ -80,3 +80,46 @@ async fn kuairand_with_default_options() {
         "{auc:?}"
     );
 }
+
+/// The log is drawn from known probabilities: how much of what there is to know has a model learnt?
+/// With a million rows it is 96 %; the smaller log of this test leaves less to learn from.
+#[tokio::test(flavor = "multi_thread")]
+async fn comes_close_to_the_truth_of_a_generated_log() {
+    let place = tempfile::tempdir().unwrap();
+    let logs = place.path().join("logs");
+    let made = std::process::Command::new(env!("CARGO_BIN_EXE_sqltorch"))
+        .args(["datagen", "--rows", "200000", "--seed", "7", "--output"])
+        .arg(&logs)
+        .output()
+        .unwrap();
+    assert!(made.status.success(), "{made:?}");
+    let engine = Engine::builder()
+        .model_dir(place.path().join("models"))
+        .build()
+        .unwrap();
+    let logs = logs.display();
+    let statements = [
+        format!(
+            "CREATE VIEW logs AS SELECT l.*, segment, age_band, region, category, brand, list_price \
+             FROM '{logs}/log.parquet' l JOIN '{logs}/users.parquet' u ON l.user_id = u.user_id \
+             JOIN '{logs}/products.parquet' p ON l.product_id = p.product_id"
+        ),
+        "CREATE MODEL m OPTIONS (input_label_cols = ['click', 'cart', 'purchase'], \
+         scenario_col = 'scene', user_col = 'user_id', item_col = 'product_id', \
+         exclude_cols = ['row_id', 'session_id', 'query', 'review', 'rating']) \
+         AS SELECT * FROM logs WHERE row_id % 5 <> 0"
+            .to_string(),
+        format!(
+            "SELECT (auc(p.click, p.p_click) - 0.5) / (auc(p.click, t.p_click) - 0.5) \
+             FROM PREDICT(MODEL m, (SELECT * FROM logs WHERE row_id % 5 = 0)) p \
+             JOIN '{logs}/truth.parquet' t ON p.row_id = t.row_id"
+        ),
+    ];
+    let mut last = Vec::new();
+    for sql in &statements {
+        last = engine.sql(sql).await.unwrap().collect().await.unwrap();
+    }
+    let share = last[0].column(0).as_primitive::<Float64Type>().value(0);
+    println!("share of what there is to know about clicks: {share:.3}");
+    assert!(share > 0.9, "{share}");
+}
