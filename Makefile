@@ -30,7 +30,7 @@ endif
 
 # One thing after the other, also under make -j: the cheap checks come first.
 .NOTPARALLEL:
-.PHONY: help demo test tools build libtorch data walk fmt lint bench clean
+.PHONY: help demo test tools build libtorch data walk fmt lint clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1@\2/p' Makefile | awk -F@ '{ printf "%-17s%s\n", $$1, $$2 }'
@@ -61,9 +61,6 @@ fmt: ## format the sources
 lint: tools libtorch ## check the format, and let clippy warn of nothing
 	@$(CARGO) fmt --check
 	@$(USE_LIBTORCH) scripts/cargo.sh clippy --all-targets -- -D warnings
-
-bench: tools libtorch ## run the benchmarks
-	@$(USE_LIBTORCH) scripts/cargo.sh bench
 
 clean: ## remove what was built, installed and downloaded in this clone; models/ and the cache folder stay
 	@rm -rf target .libtorch .libtorch.new .libtorch.old data/download

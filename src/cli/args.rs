@@ -38,7 +38,12 @@ pub struct Args {
     pub engine: EngineArgs,
 
     /// Run these statements; may be repeated
-    #[arg(short = 'c', long = "command", value_name = "SQL")]
+    #[arg(
+        short = 'c',
+        long = "command",
+        value_name = "SQL",
+        allow_hyphen_values = true
+    )]
     commands: Vec<String>,
 
     /// Run the statements of this file, `-` for standard input; may be repeated
@@ -130,7 +135,7 @@ pub struct ScoreArgs {
     pub columns: Vec<String>,
 
     /// Score only the input rows for which this SQL condition holds
-    #[arg(long = "where", value_name = "SQL")]
+    #[arg(long = "where", value_name = "SQL", allow_hyphen_values = true)]
     pub condition: Option<String>,
 
     /// Replace the output file if it exists

@@ -12,7 +12,7 @@ use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::scalar_doc_sections::DOC_SECTION_OTHER;
 use datafusion::logical_expr::{
     ColumnarValue, Documentation, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl,
-    Signature, TypeSignature, Volatility,
+    Signature, Volatility,
 };
 
 use crate::relation::Environment;
@@ -24,11 +24,8 @@ pub const NAME: &str = "predict";
 pub fn function(environment: &Arc<Environment>) -> ScalarUDF {
     ScalarUDF::from(Predict {
         environment: environment.clone(),
-        signature: Signature::one_of(
-            vec![TypeSignature::Any(2)],
-            // The name can come to mean a newer version.
-            Volatility::Stable,
-        ),
+        // The name can come to mean a newer version.
+        signature: Signature::variadic_any(Volatility::Stable),
     })
 }
 
@@ -87,6 +84,12 @@ impl ScalarUDFImpl for Predict {
                 "predict needs a model's name, a string, as its first argument".into(),
             ));
         };
+        if args.arg_fields.len() != 2 {
+            return Err(DataFusionError::Plan(format!(
+                "predict takes a model's name and a struct of features, got {} arguments",
+                args.arg_fields.len()
+            )));
+        }
         let model = self.environment.model(&self.environment.config(), name)?;
         let outputs = model.outputs().into_iter();
         let fields: Fields = outputs

@@ -215,7 +215,7 @@ impl Run {
                 seed: statement.options.train.seed,
                 threads: statement.threads,
                 stop: Some(self.watch.cancelled.clone()),
-                reserve: Some(Arc::new(statement.training_bytes())),
+                reserve: Some(Arc::new(statement.training_bytes()?)),
             },
             budget.clone(),
             spill_folder(&context, draft.scratch()),
@@ -299,12 +299,18 @@ impl Run {
 
 impl CreateModel {
     /// Memory that training takes beside the encoded rows.
-    fn training_bytes(&self) -> impl Fn(&feature::Layout) -> usize + Send + Sync + 'static {
-        let (train, width) = (
-            self.options.train.clone(),
-            self.options.embedding_dim as usize,
-        );
-        move |layout| train.memory_bytes(layout.table_rows as usize, width)
+    fn training_bytes(&self) -> Result<impl Fn(&feature::Layout) -> usize + Send + Sync + 'static> {
+        let architecture = model::find(&self.options.model_type)?;
+        let (options, threads) = (self.options.clone(), self.threads);
+        Ok(move |layout: &feature::Layout| {
+            let config = options.config.clone();
+            let spec = model::Spec::new(layout, options.embedding_dim, config);
+            let rows = layout.table_rows as usize;
+            let train = &options.train;
+            // A network that can't be built is an error of the training that follows.
+            let bytes = train.memory_bytes(architecture, &spec, rows, threads);
+            bytes.unwrap_or_default()
+        })
     }
 
     fn manifest(&self, fitted: &Fitted, trained: &Trained) -> Manifest {

@@ -58,6 +58,15 @@ pub fn plan(
     let predict = Call::of("predict", call.model()?, query.clone());
     let input = predict::plan(&predict, environment, context)?;
     let by = by.map(|by| column(input.schema(), &by)).transpose()?;
+    let own = ["task", "rows", "positives"];
+    if let Some(by) = &by
+        && own.iter().chain(&METRICS).any(|name| *name == by.name)
+    {
+        return Err(Error::plan(format!(
+            "EVALUATE has a column {:?} of its own: rename the one to evaluate by",
+            by.name
+        )));
+    }
     let wide = aggregate(&model, input, by.as_ref())?;
     let by = by.map(|by| {
         let field = wide.schema().field(0);

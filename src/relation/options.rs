@@ -148,9 +148,9 @@ pub static ALL: &[OptionSpec] = &[
     ),
     option!(
         "embedding_dim",
-        "width of an embedding",
+        "width of an embedding, to 4096",
         embedding_dim,
-        count
+        |v| up_to(v, 4096)
     ),
     option!(
         "hidden_units",
@@ -160,9 +160,9 @@ pub static ALL: &[OptionSpec] = &[
     ),
     option!(
         "num_experts",
-        "experts of a layer",
+        "experts of a layer, to 1024",
         config.num_experts,
-        count
+        |v| up_to(v, 1024)
     ),
     option!(
         "expert_units",
@@ -188,7 +188,12 @@ pub static ALL: &[OptionSpec] = &[
         train.epochs,
         count
     ),
-    option!("batch_size", "rows of a step", train.batch_size, count),
+    option!(
+        "batch_size",
+        "rows of a step, to 1048576",
+        train.batch_size,
+        |v| up_to(v, 1 << 20)
+    ),
     option!(
         "optimizer",
         "auto (Adam, and Adagrad for the embedding table), adam or adagrad",
@@ -433,6 +438,14 @@ fn count<T: TryFrom<i64>>(value: &Value) -> Read<T> {
         .ok_or_else(|| "expected a whole number from 1".into())
 }
 
+fn up_to<T: TryFrom<i64>>(value: &Value, most: i64) -> Read<T> {
+    let fits = value.as_i64().is_none_or(|n| n <= most);
+    match count(value) {
+        Ok(n) if fits => Ok(n),
+        _ => Err(format!("expected a whole number from 1 to {most}")),
+    }
+}
+
 fn optional_count<T: TryFrom<i64>>(value: &Value) -> Read<Option<T>> {
     count(value).map(Some)
 }
@@ -440,7 +453,7 @@ fn optional_count<T: TryFrom<i64>>(value: &Value) -> Read<Option<T>> {
 fn seed(value: &Value) -> Read<u64> {
     value
         .as_u64()
-        .ok_or_else(|| "expected a whole number from 0".into())
+        .ok_or_else(|| format!("expected a whole number from 0 to {}", i64::MAX))
 }
 
 /// An array of widths, or one width; an empty array means no layers.

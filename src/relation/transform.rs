@@ -69,6 +69,11 @@ fn row_wise(
                 | Expr::Unnest(_)
         ))
     })?;
+    if planned.is_volatile() {
+        return Err(Error::plan(format!(
+            "TRANSFORM takes expressions that have one value for one row; {text} has another each time"
+        )));
+    }
     if beyond {
         return Err(Error::plan(format!(
             "TRANSFORM takes expressions over one row; {text} has an aggregate, window or subquery: \

@@ -4,8 +4,9 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::checksum;
 use super::checksum::Sums;
-use super::draft::{Draft, lock_file, read_default, sweep, sync, write_default};
+use super::draft::{DEFAULT, Default, Draft, lock_file, read_default, sweep, sync, write_default};
 use super::manifest::Manifest;
 use super::model::{FittedModel, Loaded, MANIFEST};
 use super::name::ModelName;
@@ -69,7 +70,7 @@ impl Store {
             for version in self.versions(&name) {
                 let folder = self.root.join(&name).join(version.to_string());
                 list.push(Entry {
-                    is_default: default == Some(version),
+                    is_default: default.is_some_and(|d| d.version == version),
                     manifest: read_manifest(&folder).map(|(manifest, _)| manifest),
                     name: name.clone(),
                     version,
@@ -81,7 +82,7 @@ impl Store {
 
     /// Whether there is a model of that name, in whatever state.
     pub fn exists(&self, name: &str) -> bool {
-        self.root.join(name).is_dir()
+        self.root.join(name).join(DEFAULT).is_file() || !self.versions(name).is_empty()
     }
 
     /// The versions of a model, rising.
@@ -91,7 +92,13 @@ impl Store {
         };
         let mut versions: Vec<u64> = entries
             .flatten()
-            .filter_map(|e| e.file_name().to_str()?.parse().ok())
+            .filter_map(|e| e.file_name().to_str()?.parse().ok().zip(Some(e.path())))
+            .filter(|(_, path)| {
+                [checksum::SUMS, MANIFEST]
+                    .iter()
+                    .any(|f| path.join(f).exists())
+            })
+            .map(|(version, _)| version)
             .collect();
         versions.sort_unstable();
         versions
@@ -131,7 +138,7 @@ impl Store {
                 name.name
             )));
         }
-        let default = || read_default(&self.root.join(&name.name));
+        let default = || read_default(&self.root.join(&name.name)).map(|d| d.version);
         let version = name.version.map_or_else(default, Ok)?;
         if versions.contains(&version) {
             return Ok(version);
@@ -146,7 +153,9 @@ impl Store {
 
     /// The version that the next publication of `name` gets, unless somebody else is faster.
     pub fn next_version(&self, name: &str) -> u64 {
-        self.versions(name).last().map_or(1, |v| v + 1)
+        let used = read_default(&self.root.join(name)).map_or(0, |d| d.last);
+        let there = self.versions(name).last().copied().unwrap_or(0);
+        used.max(there) + 1
     }
 
     /// A place to make a new version in.
@@ -171,12 +180,19 @@ impl Store {
             sync(&self.root)?;
             return Ok(1);
         }
+        if !self.exists(name) {
+            return Err(Error::plan(format!(
+                "{} is in the way: it is no model",
+                target.display()
+            )));
+        }
         if !or_replace {
             return Err(taken(name));
         }
         let version = self.next_version(name);
         rename(&draft.version(), &target.join(version.to_string()))?;
-        write_default(&target, version)?;
+        let last = version;
+        write_default(&target, Default { version, last })?;
         sync(&target)?;
         Ok(version)
     }
@@ -189,7 +205,7 @@ impl Store {
     pub fn remove(&self, name: &ModelName) -> Result<()> {
         let lock = self.lock()?;
         let folder = self.root.join(&name.name);
-        if !folder.is_dir() || name.version.is_some() {
+        if !self.exists(&name.name) || name.version.is_some() {
             self.resolve(name)?;
         }
         let versions = self.versions(&name.name);
@@ -197,9 +213,13 @@ impl Store {
         let away = bin.scratch().join("dropped");
         match name.version {
             Some(version) if versions.len() > 1 => {
-                let last = versions.iter().rev().find(|&&v| v != version);
-                if let (Some(&last), true) = (last, read_default(&folder).ok() == Some(version)) {
-                    write_default(&folder, last)?;
+                let left = versions.iter().rev().find(|&&v| v != version);
+                let default = read_default(&folder).ok();
+                if let (Some(&left), Some(default)) = (left, default)
+                    && default.version == version
+                {
+                    let version = left;
+                    write_default(&folder, Default { version, ..default })?;
                 }
                 rename(&folder.join(version.to_string()), &away)?;
             }
@@ -221,7 +241,7 @@ impl Store {
             name: from.to_string(),
             version: None,
         })?;
-        if self.exists(to) {
+        if self.root.join(to).exists() {
             return Err(taken(to));
         }
         rename(&self.root.join(from), &self.root.join(to))?;
@@ -239,7 +259,9 @@ impl Store {
             version: Some(version),
         };
         self.resolve(&name)?;
-        write_default(&self.root.join(&name.name), version)
+        let folder = self.root.join(&name.name);
+        let last = self.next_version(&name.name) - 1;
+        write_default(&folder, Default { version, last })
     }
 
     /// Held while the catalog changes.
@@ -302,4 +324,22 @@ pub fn cached(
     }
     entries.push((key.to_string(), loaded.clone()));
     Ok(loaded)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_that_is_no_model_is_left_alone() {
+        let root = tempfile::tempdir().unwrap();
+        let store = Store::new(root.path());
+        let file = root.path().join("precious/notes.txt");
+        std::fs::create_dir(root.path().join("precious")).unwrap();
+        std::fs::write(&file, "mine").unwrap();
+        let name = ModelName::parse("precious").unwrap();
+        let text = store.remove(&name).unwrap_err().to_string();
+        assert!(text.contains("unknown model"), "{text}");
+        assert!(file.exists() && store.names().is_empty());
+    }
 }

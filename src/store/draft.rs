@@ -85,7 +85,13 @@ impl Draft {
             .map_err(|e| Error::execution(format!("can't write {}: {e}", path.display())))?;
         encoder.save_vocabulary(&folder.join(VOCABULARY))?;
         Sums::write(&folder, &[MANIFEST, WEIGHTS, VOCABULARY])?;
-        write_default(&self.model(), 1)?;
+        write_default(
+            &self.model(),
+            Default {
+                version: 1,
+                last: 1,
+            },
+        )?;
         for file in [MANIFEST, WEIGHTS, VOCABULARY, checksum::SUMS] {
             sync(&folder.join(file))?;
         }
@@ -119,13 +125,31 @@ pub fn lock_file(path: &Path) -> std::io::Result<File> {
         .open(path)
 }
 
-/// Makes `version` the default one of the model in `folder`, by one atomic rename.
+/// What the file of the default version says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Default {
+    /// The version that the name alone means.
+    pub version: u64,
+    /// The highest version that there ever was: a number is not used again.
+    pub last: u64,
+}
+
+impl Default {
+    /// The file's text: both numbers, and a checksum of that line.
+    fn text(self) -> String {
+        let line = format!("{} {}\n", self.version, self.last);
+        let sum = checksum::of_bytes(line.as_bytes());
+        format!("{line}{sum}\n")
+    }
+}
+
+/// Changes the default version of the model in `folder`, by one atomic rename.
 ///
 /// # Errors
 /// `Io` when the folder can't be written.
-pub fn write_default(folder: &Path, version: u64) -> Result<()> {
+pub fn write_default(folder: &Path, default: Default) -> Result<()> {
     let next = folder.join(".default.next");
-    write(&next, default_text(version).as_bytes())?;
+    write(&next, default.text().as_bytes())?;
     sync(&next)?;
     let path = folder.join(DEFAULT);
     std::fs::rename(&next, &path)
@@ -136,20 +160,18 @@ pub fn write_default(folder: &Path, version: u64) -> Result<()> {
 ///
 /// # Errors
 /// `Execution` when the file is missing or damaged.
-pub fn read_default(folder: &Path) -> Result<u64> {
+pub fn read_default(folder: &Path) -> Result<Default> {
     let path = folder.join(DEFAULT);
     let text = String::from_utf8(checksum::read(&path)?).map_err(|_| checksum::damaged(&path))?;
-    let version = text.lines().next().and_then(|l| l.parse().ok());
-    match version {
-        Some(version) if text == default_text(version) => Ok(version),
+    let numbers = text.lines().next().and_then(|l| l.split_once(' '));
+    let default = numbers.and_then(|(version, last)| {
+        let (version, last) = (version.parse().ok()?, last.parse().ok()?);
+        Some(Default { version, last })
+    });
+    match default {
+        Some(default) if text == default.text() => Ok(default),
         _ => Err(checksum::damaged(&path)),
     }
-}
-
-fn default_text(version: u64) -> String {
-    let line = format!("{version}\n");
-    let sum = checksum::of_bytes(line.as_bytes());
-    format!("{line}{sum}\n")
 }
 
 fn write(path: &Path, bytes: &[u8]) -> Result<()> {
@@ -191,8 +213,12 @@ mod tests {
     #[test]
     fn the_default_version_is_checked() {
         let folder = tempfile::tempdir().unwrap();
-        write_default(folder.path(), 12).unwrap();
-        assert_eq!(read_default(folder.path()).unwrap(), 12);
+        let default = Default {
+            version: 12,
+            last: 13,
+        };
+        write_default(folder.path(), default).unwrap();
+        assert_eq!(read_default(folder.path()).unwrap(), default);
         let path = folder.path().join(DEFAULT);
         let good = std::fs::read(&path).unwrap();
         for at in 0..good.len() {

@@ -65,11 +65,23 @@ impl Default for TrainOptions {
 }
 
 impl TrainOptions {
-    /// Bytes that the embedding table of `rows` rows of `width` values takes with its moments and
-    /// the copy of the best epoch; the dense weights are small beside it.
-    pub fn memory_bytes(&self, rows: usize, width: usize) -> usize {
+    /// Bytes of all weights with their moments, gradients and the copy of the best epoch; what a
+    /// batch takes on its way through the network comes on top.
+    pub fn memory_bytes(
+        &self,
+        architecture: &Architecture,
+        spec: &Spec,
+        table_rows: usize,
+        threads: usize,
+    ) -> Result<usize> {
+        let shapes = Params::shapes();
+        Network::new(architecture, spec, table_rows as i64, &shapes)?;
+        let dense = shapes.tensors().into_iter().filter(|(n, _)| n != TABLE);
+        let dense: usize = dense.map(|(_, tensor)| tensor.numel()).sum();
+        let width = spec.embedding_dim as usize;
         let copies = if self.early_stop { 2 } else { 1 };
-        copies * rows * width * 4 + RowOptimizer::state_bytes(self.optimizer.rows(), rows, width)
+        let moments = RowOptimizer::state_bytes(self.optimizer.rows(), table_rows, width);
+        Ok(4 * copies * (table_rows * width + dense) + 4 * dense * (2 + threads) + moments)
     }
 
     /// Learn rate of the embedding table. Row-wise Adagrad divides by the root of all squares so far
@@ -278,7 +290,7 @@ impl<'a> Trainer<'a> {
             batch += 1;
             rows += encoded.rows as u64;
             self.step(&encoded, [seed, epoch as u64, batch], &mut running)?;
-            if batch % 16 == 0 || batch == batches {
+            if batch % 16 == 1 || batch == batches {
                 running.check(epoch)?;
             }
             let seconds = start.elapsed().as_secs_f64();
@@ -510,8 +522,10 @@ struct Memory<'a> {
 
 impl<'a> Memory<'a> {
     fn reserve(fit: &Fit<'a>) -> Result<Self> {
-        let width = fit.spec.embedding_dim as usize;
-        let bytes = fit.options.memory_bytes(fit.table_rows, width);
+        let rows = fit.table_rows;
+        let bytes = fit
+            .options
+            .memory_bytes(fit.architecture, fit.spec, rows, fit.threads)?;
         if fit.budget.try_grow(bytes) {
             return Ok(Self {
                 budget: fit.budget,
@@ -519,9 +533,11 @@ impl<'a> Memory<'a> {
             });
         }
         Err(Error::resources(format!(
-            "the embedding table of {} ids x {width} and its optimizer need {} MB, more than the \
-             memory limit leaves; lower embedding_dim or max_vocabulary, or raise the limit",
+            "the weights ({} embeddings of {} values, and the layers) and their optimizer need {} MB, \
+             more than the memory limit leaves; lower embedding_dim, max_vocabulary or the layers' \
+             units, or raise the limit",
             fit.table_rows,
+            fit.spec.embedding_dim,
             bytes.div_ceil(1 << 20)
         )))
     }

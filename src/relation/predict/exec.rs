@@ -15,7 +15,7 @@ use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr};
 use datafusion::physical_plan::execution_plan::CardinalityEffect;
 use datafusion::physical_plan::filter_pushdown::{FilterDescription, FilterPushdownPhase};
 use datafusion::physical_plan::metrics::{
-    BaselineMetrics, Count, ExecutionPlanMetricsSet, MetricBuilder, MetricsSet, Time,
+    BaselineMetrics, Count, ExecutionPlanMetricsSet, MetricBuilder, MetricsSet, RecordOutput, Time,
 };
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{
@@ -245,10 +245,10 @@ impl Worker {
         self.metrics.unseen.add(times.unseen as usize);
         self.metrics.encode.add_duration(times.encode);
         self.metrics.inference.add_duration(times.inference);
-        self.metrics.baseline.record_output(rows);
         let mut columns = batch.columns().to_vec();
         columns.extend(added);
-        Ok(RecordBatch::try_new(self.schema.clone(), columns)?)
+        let scored = RecordBatch::try_new(self.schema.clone(), columns)?;
+        Ok(scored.record_output(&self.metrics.baseline))
     }
 }
 

@@ -161,7 +161,13 @@ pub fn bind_features(
         }
     }
     let binding = encoder.bind(&Schema::new(fields)).map_err(|e| match e {
-        Error::Plan(text) => Error::plan(format!("model {}: {text}", model.name().name)),
+        Error::Plan(text) => {
+            let name = &model.name().name;
+            Error::plan(match text.strip_prefix("model ") {
+                Some(rest) => format!("model {name} {rest}"),
+                None => format!("model {name}: {text}"),
+            })
+        }
         other => other,
     })?;
     Ok(binding

@@ -106,6 +106,13 @@ impl LiftPredict {
                 ));
             }
         };
+        if model.manifest().transform.is_some() {
+            return Err(DataFusionError::Plan(format!(
+                "model {} has a TRANSFORM, which only PREDICT(MODEL {}, ...) in FROM applies",
+                model.name().name,
+                model.name().name
+            )));
+        }
         let row = call.args.get(1).ok_or_else(|| {
             DataFusionError::Plan(
                 "predict needs a struct of features as its second argument: \
