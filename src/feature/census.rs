@@ -1,39 +1,70 @@
 //! What the rows of all partitions are like, before any of them is moved.
 
+use std::collections::HashMap;
+
 use super::chunks::BUCKETS;
 use super::fit::{PartitionFitter, Shared};
 use super::label::{self, LabelCount};
 use super::layout::UNKNOWN_ID;
 use super::merge::provisional_ids;
 use super::parallel;
+use super::repeats::Repeats;
 use super::split::{Rule, SplitMethod, eval_rows, threshold};
 use crate::error::{Error, Result};
 
-/// Decides which rows are held back.
+/// Decides which rows are held back; copies in `repeats` are decided there.
 ///
 /// # Errors
 /// `Execution` when the split column has the same value in every row, `Io` when spilled rows can't
 /// be read.
-pub(super) fn rule(shared: &Shared, partitions: &[PartitionFitter], rows: u64) -> Result<Rule> {
+pub(super) fn rule(
+    shared: &Shared,
+    partitions: &[PartitionFitter],
+    rows: u64,
+) -> Result<(Rule, Repeats)> {
     let method = shared.options.split;
-    if method == SplitMethod::Custom {
-        return Ok(Rule::Flag);
-    }
     let wanted = eval_rows(method, rows);
-    if wanted == 0 {
-        return Ok(Rule::AllTrain);
+    let by_hash = matches!(method, SplitMethod::Auto | SplitMethod::Random { .. });
+    if !by_hash || wanted == 0 {
+        let rule = ordered_rule(shared, partitions, rows, wanted)?;
+        return Ok((rule, Repeats::default()));
     }
-    if let SplitMethod::Seq { .. } = method {
-        return key_rule(shared, partitions, rows, wanted);
-    }
-    match hash_threshold(shared, partitions, rows, wanted)? {
-        Some(hash) => Ok(Rule::Hash(hash)),
-        // Auto holds back what can be held back; all rows are equal here.
-        None if method == SplitMethod::Auto => Ok(Rule::AllTrain),
+    let repeats = Repeats::find(shared, partitions, wanted as f64 / rows as f64)?;
+    let wanted = wanted.saturating_sub(repeats.total_held());
+    let divided: u64 = (0..BUCKETS).map(|b| repeats.rows_of(b)).sum();
+    let others = rows - divided;
+    // Without other rows, or none of them wanted, no hash is high enough.
+    let threshold = match others == 0 || wanted == 0 {
+        true => Some(u64::MAX),
+        false => hash_threshold(shared, partitions, others, wanted, &repeats)?,
+    };
+    match threshold {
+        Some(hash) => Ok((Rule::Hash(hash), repeats)),
+        // Auto holds back what can be held back; the rows are equal here.
+        None if method == SplitMethod::Auto || repeats.total_held() > 0 => {
+            Ok((Rule::Hash(u64::MAX), repeats))
+        }
         None => Err(Error::execution(format!(
             "no rows can be held back at random: all {rows} rows are equal"
         ))),
     }
+}
+
+/// The rule of methods that don't go by hash.
+fn ordered_rule(
+    shared: &Shared,
+    partitions: &[PartitionFitter],
+    rows: u64,
+    wanted: u64,
+) -> Result<Rule> {
+    let method = shared.options.split;
+    if method == SplitMethod::Custom {
+        return Ok(Rule::Flag);
+    }
+    if wanted == 0 {
+        return Ok(Rule::AllTrain);
+    }
+    key_rule(shared, partitions, rows, wanted)
 }
 
 fn key_rule(
@@ -73,12 +104,11 @@ fn hash_threshold(
     partitions: &[PartitionFitter],
     rows: u64,
     wanted: u64,
+    repeats: &Repeats,
 ) -> Result<Option<u64>> {
     let rows_of = |b: usize| {
-        partitions
-            .iter()
-            .map(|p| p.chunks.bucket_rows(b))
-            .sum::<u64>()
+        let all: u64 = partitions.iter().map(|p| p.chunks.bucket_rows(b)).sum();
+        all - repeats.rows_of(b)
     };
     let mut above = 0;
     let mut bucket = BUCKETS - 1;
@@ -92,9 +122,11 @@ fn hash_threshold(
     let inside = threshold(wanted - above, rows - above, (low, high), |take| {
         for partition in partitions {
             partition.chunks.visit(bucket, |records| {
-                records
-                    .chunks_exact(record.words)
-                    .for_each(|row| take(record.hash_of(row)));
+                let hashes = records.chunks_exact(record.words);
+                let hashes = hashes.map(|row| record.hash_of(row));
+                hashes
+                    .filter(|h| !repeats.contains(*h))
+                    .for_each(&mut *take);
                 Ok(())
             })?;
         }
@@ -123,12 +155,21 @@ pub(super) fn take(
     shared: &Shared,
     partitions: &[PartitionFitter],
     rule: Rule,
+    repeats: &Repeats,
 ) -> Result<Vec<Census>> {
-    let all = partitions.iter().collect();
-    parallel::map(all, shared.options.threads, |p| count(shared, p, rule))
+    let all = partitions.iter().enumerate().collect();
+    parallel::map(all, shared.options.threads, |(at, partition)| {
+        count(shared, partition, rule, repeats.of_partition(at))
+    })
 }
 
-fn count(shared: &Shared, partition: &PartitionFitter, rule: Rule) -> Result<Census> {
+/// `held` says how many copies of some contents are held back.
+fn count(
+    shared: &Shared,
+    partition: &PartitionFitter,
+    rule: Rule,
+    mut held: HashMap<u64, u32>,
+) -> Result<Census> {
     let record = &shared.record;
     let tasks = shared.spec.tasks.len();
     let slots = partition.vocabularies.iter();
@@ -148,7 +189,16 @@ fn count(shared: &Shared, partition: &PartitionFitter, rule: Rule) -> Result<Cen
                 let labels = row[record.labels..record.hash]
                     .iter()
                     .map(|w| f32::from_bits(*w));
-                if rule.is_eval(record.hash_of(row), record.key_of(row)) {
+                let hash = record.hash_of(row);
+                let is_eval = match held.get_mut(&hash) {
+                    Some(left) => {
+                        let is_eval = *left > 0;
+                        *left = left.saturating_sub(1);
+                        is_eval
+                    }
+                    None => rule.is_eval(hash, record.key_of(row)),
+                };
+                if is_eval {
                     census.eval_rows += 1;
                     census
                         .eval

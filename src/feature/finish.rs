@@ -48,8 +48,8 @@ impl Fitter {
                 "no rows to train on: the query returned 0 rows",
             ));
         }
-        let rule = census::rule(&shared, &pass.partitions, rows)?;
-        let censuses = census::take(&shared, &pass.partitions, rule)?;
+        let (rule, repeats) = census::rule(&shared, &pass.partitions, rows)?;
+        let censuses = census::take(&shared, &pass.partitions, rule, &repeats)?;
         let totals = Totals::of(&censuses, shared.spec.tasks.len());
         totals.check(&shared, rule)?;
         let nulls = pass.nulls();
@@ -61,6 +61,7 @@ impl Fitter {
         let stage = Stage {
             shared: &shared,
             rule,
+            repeats: &repeats,
             kept: &ids.kept,
             maps: &maps,
             cells: &cells,

@@ -33,6 +33,7 @@ mod number;
 mod parallel;
 mod persist;
 mod record;
+mod repeats;
 mod rows;
 mod scale;
 mod scratch;

@@ -10,6 +10,7 @@ use super::chunks::{BUCKETS, spill_error, temporary_file};
 use super::fit::{PartitionFitter, Shared};
 use super::parallel;
 use super::record::{Slots, join};
+use super::repeats::Repeats;
 use super::rows::Store;
 use super::scale::Moments;
 use super::split::Rule;
@@ -22,6 +23,8 @@ const FLOOR_BYTES: usize = 4 << 20;
 pub(super) struct Stage<'a> {
     pub(super) shared: &'a Shared,
     pub(super) rule: Rule,
+    /// Copies that are divided one by one.
+    pub(super) repeats: &'a Repeats,
     /// Id slots that are kept.
     pub(super) kept: &'a [usize],
     /// Final ids: per partition and kept slot, by provisional id.
@@ -219,6 +222,7 @@ impl Stage<'_> {
                 self.place(*hash, row, &staged, part);
                 continue;
             }
+            let held = self.repeats.held(group[0].0);
             // Rows of one hash are nearly always equal; if not, their content decides.
             let mut same: Vec<_> = group
                 .iter()
@@ -228,8 +232,11 @@ impl Stage<'_> {
                 })
                 .collect();
             same.sort_unstable_by(|a, b| a.0.cmp(&b.0));
-            for (staged, hash, row) in &same {
-                self.place(*hash, row, staged, part);
+            for (i, (staged, hash, row)) in same.iter().enumerate() {
+                match held {
+                    Some(held) => self.put((i as u32) < held, row, staged, part),
+                    None => self.place(*hash, row, staged, part),
+                }
             }
         }
     }
@@ -252,7 +259,13 @@ impl Stage<'_> {
 
     #[inline]
     fn place(&self, hash: u64, row: &[u32], staged: &[u32], part: &mut Part) {
-        if self.rule.is_eval(hash, self.shared.record.key_of(row)) {
+        let is_eval = self.rule.is_eval(hash, self.shared.record.key_of(row));
+        self.put(is_eval, row, staged, part);
+    }
+
+    #[inline]
+    fn put(&self, is_eval: bool, row: &[u32], staged: &[u32], part: &mut Part) {
+        if is_eval {
             part.eval.extend_from_slice(staged);
             return;
         }
