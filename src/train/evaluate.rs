@@ -2,12 +2,10 @@
 
 use tch::{Device, Kind, Tensor};
 
-use crate::error::Result;
+use super::shard::{Shard, in_shares};
+use crate::error::{Error, Result};
 use crate::feature::{EncodedBatch, Order, RowSet};
-use crate::layer::Mode;
 use crate::metric;
-use crate::model::{Input, Network};
-use crate::tensor::batch::Batch;
 
 /// What the rows say of one task.
 #[derive(Clone, Debug, Default)]
@@ -49,15 +47,12 @@ pub fn task_loss(logits: &Tensor, labels: &Tensor) -> Tensor {
 /// `Io` when spilled rows can't be read; `Cancelled` when `go_on` says so; `Torch` when the device
 /// has no memory left.
 pub fn evaluate(
-    network: &Network,
+    shards: &mut [Shard],
     rows: &RowSet,
     num_tasks: usize,
     groups: Option<usize>,
-    device: Device,
     go_on: &dyn Fn() -> bool,
 ) -> Result<Vec<TaskScore>> {
-    let _guard = tch::no_grad_guard();
-    let tasks: Vec<_> = (0..num_tasks).collect();
     let total = rows.rows() as usize;
     let mut scores = vec![Vec::with_capacity(total); num_tasks];
     let mut labels = vec![Vec::with_capacity(total); num_tasks];
@@ -66,18 +61,15 @@ pub fn evaluate(
     let mut batches = rows.batches(EVAL_BATCH, Order::Stored);
     while batches.next_into(&mut encoded)? {
         if !go_on() {
-            return Err(crate::Error::cancelled());
+            return Err(Error::cancelled());
         }
-        let batch = Batch::new(&encoded, device)?;
-        let input = Input {
-            fields: network.embed(&batch.ids),
-            numbers: batch.numbers,
-        };
-        for (scores, logits) in scores
-            .iter_mut()
-            .zip(network.logits(&input, &tasks, Mode::Apply))
-        {
-            append(scores, &logits)?;
+        let shares = in_shares(shards, encoded.rows, |shard, rows, _| {
+            shard.apply(&encoded, rows)
+        })?;
+        for share in shares {
+            for (scores, logits) in scores.iter_mut().zip(share) {
+                scores.extend(logits);
+            }
         }
         for (task, labels) in labels.iter_mut().enumerate() {
             labels.extend(encoded.labels.iter().skip(task).step_by(num_tasks));

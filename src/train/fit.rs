@@ -9,14 +9,13 @@ use super::early_stop::EarlyStop;
 use super::evaluate::{TaskScore, append, evaluate};
 use super::optimizer::{DenseOptimizer, Optimizer, RowOptimizer, Rule};
 use super::report::{Epoch, TrainingEvent};
-use super::shard::{Shard, Share, Step};
+use super::shard::{Shard, Share, Step, in_shares};
 use super::weighting;
 use crate::error::{Error, Result};
 use crate::feature::{Budget, EncodedBatch, Order, RowSet};
 use crate::layer::Params;
 use crate::metric;
 use crate::model::{Architecture, Network, Spec, TABLE};
-use crate::tensor::catch;
 
 /// How to train, whatever the architecture.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -217,7 +216,6 @@ const MIN_SHARE: usize = 128;
 /// Network, optimizers and what an epoch needs beside them.
 struct Trainer<'a> {
     fit: &'a Fit<'a>,
-    network: &'a Network,
     shards: Vec<Shard>,
     dense: DenseOptimizer,
     table: RowOptimizer,
@@ -250,7 +248,6 @@ impl<'a> Trainer<'a> {
             .collect::<Result<_>>()?;
         Ok(Self {
             fit,
-            network,
             shards,
             dense: DenseOptimizer::new(
                 options.optimizer.dense(),
@@ -328,7 +325,9 @@ impl<'a> Trainer<'a> {
             weights: &weights,
             seed,
         };
-        let mut shares = self.shares(&step)?;
+        let mut shares = in_shares(&mut self.shards, encoded.rows, |shard, rows, index| {
+            shard.run(&step, rows, index)
+        })?;
         let fields: Vec<_> = shares.iter_mut().filter_map(|s| s.fields.take()).collect();
         if !fields.is_empty() {
             self.table.step(&encoded.ids, &fields)?;
@@ -344,51 +343,12 @@ impl<'a> Trainer<'a> {
         self.dense.step(&sum)
     }
 
-    /// Runs all shares of a step at once, in the order of the rows.
-    fn shares(&mut self, step: &Step) -> Result<Vec<Share>> {
-        let rows = step.encoded.rows;
-        let size = rows.div_ceil(self.shards.len()).max(1);
-        let mut parts = self.shards.iter_mut().enumerate().filter_map(|(i, shard)| {
-            let range = (i * size).min(rows)..((i + 1) * size).min(rows);
-            (!range.is_empty()).then_some((i as u64, shard, range))
-        });
-        let Some((index, first, range)) = parts.next() else {
-            return Ok(Vec::new());
-        };
-        std::thread::scope(|scope| {
-            let others: Vec<_> = parts
-                .map(|(index, shard, range)| {
-                    scope.spawn(move || {
-                        tch::set_num_threads(1);
-                        catch(|| shard.run(step, range, index))
-                    })
-                })
-                .collect();
-            tch::set_num_threads(1);
-            let mut shares = vec![first.run(step, range, index)?];
-            for other in others {
-                shares.push(other.join().map_err(|_| {
-                    Error::internal("a thread of the training ended without a result")
-                })??);
-            }
-            Ok(shares)
-        })
-    }
-
     /// Every task over `rows`.
-    fn score(&self, rows: &RowSet) -> Result<Vec<TaskScore>> {
-        let fit = self.fit;
-        let go_on = || (self.report)(&TrainingEvent::Evaluating);
-        // Evaluation runs on the network's own threads.
-        tch::set_num_threads(fit.threads.max(1) as i32);
-        evaluate(
-            self.network,
-            rows,
-            fit.spec.tasks.len(),
-            fit.user_column,
-            fit.device,
-            &go_on,
-        )
+    fn score(&mut self, rows: &RowSet) -> Result<Vec<TaskScore>> {
+        let (fit, report) = (self.fit, self.report);
+        let go_on = || report(&TrainingEvent::Evaluating);
+        let num_tasks = fit.spec.tasks.len();
+        evaluate(&mut self.shards, rows, num_tasks, fit.user_column, &go_on)
     }
 
     fn rows(&self, epoch: usize, split: &str, start: Instant, scores: &[TaskScore]) -> Vec<Epoch> {

@@ -11,12 +11,13 @@ use std::ops::Range;
 
 use tch::{Device, Tensor};
 
-use super::evaluate::task_loss;
-use crate::error::Result;
+use super::evaluate::{append, task_loss};
+use crate::error::{Error, Result};
 use crate::feature::EncodedBatch;
 use crate::layer::{Draws, Mode, Params};
 use crate::model::{Architecture, Input, Network, Spec, TABLE};
 use crate::tensor::batch::{self, Batch};
+use crate::tensor::catch;
 
 /// A replica of the network with gradients of its own.
 pub struct Shard {
@@ -75,6 +76,25 @@ impl Shard {
         })
     }
 
+    /// The logits of every task over some rows of a batch.
+    ///
+    /// # Errors
+    /// `Torch` when the device has no memory left.
+    pub fn apply(&self, encoded: &EncodedBatch, rows: Range<usize>) -> Result<Vec<Vec<f32>>> {
+        let _guard = tch::no_grad_guard();
+        let batch = Batch::rows(encoded, rows, self.device)?;
+        let input = Input {
+            fields: self.network.embed(&batch.ids),
+            numbers: batch.numbers,
+        };
+        let logits = self.network.logits(&input, &self.tasks, Mode::Apply);
+        let mut all = vec![Vec::new(); logits.len()];
+        for (values, logits) in all.iter_mut().zip(&logits) {
+            append(values, logits)?;
+        }
+        Ok(all)
+    }
+
     /// Loss and gradients over some rows of the batch; `index` is the number of the share.
     ///
     /// # Errors
@@ -130,4 +150,43 @@ impl Shard {
             dense,
         })
     }
+}
+
+/// Divides `rows` among `shards`, runs `work` on all shares at once, and returns the results in the
+/// order of the rows. The last argument of `work` is the number of the share.
+///
+/// # Errors
+/// Those of `work`; `Torch` when libtorch fails.
+pub fn in_shares<T: Send>(
+    shards: &mut [Shard],
+    rows: usize,
+    work: impl Fn(&mut Shard, Range<usize>, u64) -> Result<T> + Sync,
+) -> Result<Vec<T>> {
+    let size = rows.div_ceil(shards.len().max(1)).max(1);
+    let mut parts = shards.iter_mut().enumerate().filter_map(|(i, shard)| {
+        let range = (i * size).min(rows)..((i + 1) * size).min(rows);
+        (!range.is_empty()).then_some((i as u64, shard, range))
+    });
+    let Some((index, first, range)) = parts.next() else {
+        return Ok(Vec::new());
+    };
+    let work = &work;
+    std::thread::scope(|scope| {
+        let others: Vec<_> = parts
+            .map(|(index, shard, range)| {
+                scope.spawn(move || {
+                    tch::set_num_threads(1);
+                    catch(|| work(shard, range, index))
+                })
+            })
+            .collect();
+        tch::set_num_threads(1);
+        let mut results = vec![work(first, range, index)?];
+        for other in others {
+            results.push(other.join().map_err(|_| {
+                Error::internal("a thread of the training ended without a result")
+            })??);
+        }
+        Ok(results)
+    })
 }
