@@ -2,6 +2,7 @@
 
 use std::io::Write;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use datafusion::common::utils::quote_identifier;
 use futures::StreamExt;
@@ -23,6 +24,8 @@ pub struct Session {
     bar: Arc<TrainingBar>,
     format: Format,
     max_rows: Option<usize>,
+    /// Whether a table needs a blank line to stand apart from the one before.
+    apart: Arc<AtomicBool>,
 }
 
 impl Session {
@@ -39,6 +42,7 @@ impl Session {
             bar,
             format: args.format,
             max_rows,
+            apart: Arc::default(),
         })
     }
 
@@ -65,6 +69,11 @@ impl Session {
             return Ok(None);
         }
         let mut out = stdout();
+        // In a shell the prompt stands between them.
+        let tables = self.format == Format::Table && self.max_rows.is_none();
+        if tables && self.apart.swap(true, Ordering::Relaxed) {
+            writeln!(out).map_err(|e| Failure::output(&e))?;
+        }
         let mut writer = Style::detect(self.format, self.max_rows).writer(schema);
         let mut count = 0;
         while let Some(batch) = rows.next().await {
@@ -96,6 +105,11 @@ impl Session {
             name => describe::columns(&self.engine, name).await?,
         };
         let mut out = stdout();
+        // In a shell the prompt stands between them.
+        let tables = self.format == Format::Table && self.max_rows.is_none();
+        if tables && self.apart.swap(true, Ordering::Relaxed) {
+            writeln!(out).map_err(|e| Failure::output(&e))?;
+        }
         let mut writer = Style::detect(self.format, None).writer(batch.schema());
         writer
             .write(&batch, &mut out)
