@@ -7,6 +7,7 @@
 mod cpu;
 mod cuda;
 mod info;
+mod precision;
 
 use std::fmt;
 use std::str::FromStr;
@@ -16,7 +17,8 @@ use tch::Device;
 
 use crate::error::{Error, Result};
 
-pub use info::{torch_info, version};
+pub use info::{name, torch_info, version};
+pub use precision::{Precision, name as precision_name, products};
 
 /// The device that a user asks for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]

@@ -18,7 +18,9 @@ use datafusion::sql::sqlparser::dialect::dialect_from_str;
 use crate::device::Choice;
 use crate::error::{Error, Result};
 use crate::locations::Locations;
-use crate::relation::{Environment, LiftPredict, PruneTasks, Relations, Settings, WithExtensions};
+use crate::relation::{
+    Environment, LiftPredict, PruneTasks, RefreshModels, Relations, Settings, WithExtensions,
+};
 use crate::train::Progress;
 use crate::{dialect, function};
 
@@ -178,12 +180,12 @@ fn register(
 ) -> Result<Arc<Environment>> {
     let state = context.state_ref();
     let session = context.state_weak_ref();
-    let config = move || {
+    let session = move || {
         let state = session.upgrade()?;
-        let options = state.read().config_options().as_ref().clone();
-        Some(options)
+        let state = state.read().clone();
+        Some(state)
     };
-    let environment = Arc::new(Environment::new(progress, config));
+    let environment = Arc::new(Environment::new(progress, session));
     let known = state
         .read()
         .scalar_functions()
@@ -199,6 +201,7 @@ fn register(
     }
     context.register_relation_planner(Arc::new(Relations::new(environment.clone())))?;
     context.add_analyzer_rule(Arc::new(LiftPredict::new(environment.clone())));
+    context.add_analyzer_rule(Arc::new(RefreshModels::new(environment.clone())));
     context.add_optimizer_rule(Arc::new(PruneTasks));
     let mut state = state.write();
     if state

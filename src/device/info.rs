@@ -36,10 +36,7 @@ pub fn torch_info(choice: Choice) -> TorchInfo {
     };
     TorchInfo {
         version: version(),
-        device: match device {
-            Device::Cuda(number) => format!("cuda:{number}"),
-            _ => "cpu".to_string(),
-        },
+        device: name(device),
         cuda: match start {
             Some(Start::Cuda { num_devices }) => Some(describe_cuda(num_devices)),
             _ => None,
@@ -47,6 +44,14 @@ pub fn torch_info(choice: Choice) -> TorchInfo {
         threads: usize::try_from(tch::get_num_threads()).unwrap_or(1),
         cpu_capability: cpu().to_string(),
         note,
+    }
+}
+
+/// How a device is called.
+pub fn name(device: Device) -> String {
+    match device {
+        Device::Cuda(number) => format!("cuda:{number}"),
+        _ => "cpu".to_string(),
     }
 }
 

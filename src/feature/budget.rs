@@ -15,13 +15,14 @@ pub trait Budget: Send + Sync {
 const STEP: usize = 256 << 10;
 
 /// Granted memory; dropping it gives everything back.
-pub(super) struct Charge {
+pub struct Charge {
     budget: Arc<dyn Budget>,
     bytes: usize,
 }
 
 impl Charge {
-    pub(super) fn new(budget: Arc<dyn Budget>) -> Self {
+    /// Nothing yet.
+    pub fn new(budget: Arc<dyn Budget>) -> Self {
         Self { budget, bytes: 0 }
     }
 
@@ -31,7 +32,7 @@ impl Charge {
     }
 
     /// Holds at least `bytes`; `false` when the budget refuses, and nothing changes.
-    pub(super) fn ensure(&mut self, bytes: usize) -> bool {
+    pub fn ensure(&mut self, bytes: usize) -> bool {
         let Some(missing) = bytes.checked_sub(self.bytes).filter(|m| *m > 0) else {
             return true;
         };

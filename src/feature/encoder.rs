@@ -63,6 +63,11 @@ impl Encoder {
         &self.inner.fitted.layout
     }
 
+    /// Bytes of the vocabularies.
+    pub fn bytes(&self) -> usize {
+        self.inner.vocabularies.iter().map(Vocabulary::bytes).sum()
+    }
+
     pub(super) fn vocabularies(&self) -> &[Vocabulary] {
         &self.inner.vocabularies
     }

@@ -46,13 +46,13 @@ mod time;
 mod vector;
 mod vocabulary;
 
-pub use budget::Budget;
+pub use budget::{Budget, Charge};
 pub use encoder::Encoder;
 pub use finish::Fitted;
 pub use fit::{FitOptions, Fitter, PartitionFitter};
 pub use fitted::FittedSpec;
 pub use infer::infer;
 pub use layout::{EncodedBatch, Layout};
-pub use rows::{Order, RowSet};
+pub use rows::{BatchIter, Order, RowSet};
 pub use spec::{ColumnOptions, EncoderSpec, check_label_type};
 pub use split::SplitMethod;

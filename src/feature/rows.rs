@@ -91,6 +91,19 @@ impl RowSet {
         self.inner.labels.get(task).map_or(0, |c| c.labelled)
     }
 
+    /// Rows in memory that consist of their number, an id.
+    #[cfg(test)]
+    pub fn of_numbers(count: u32) -> Self {
+        let finisher = Finisher {
+            ids: 1,
+            labels: 1,
+            ..Finisher::default()
+        };
+        let charge = Charge::new(Arc::new(super::budget::tests::Unlimited));
+        let rows = Store::Memory(vec![(0..count).collect()]);
+        Self::new(rows, count.into(), Vec::new(), finisher, charge)
+    }
+
     /// Whether rows are read from memory.
     #[cfg(test)]
     pub(super) fn in_memory(&self) -> bool {

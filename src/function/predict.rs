@@ -90,7 +90,8 @@ impl ScalarUDFImpl for Predict {
                 args.arg_fields.len()
             )));
         }
-        let model = self.environment.model(&self.environment.config(), name)?;
+        let session = self.environment.session()?;
+        let model = self.environment.model(session.config_options(), name)?;
         let outputs = model.outputs().into_iter();
         let fields: Fields = outputs
             .map(|output| Field::new(&output.name, model.output_type(&output), true))

@@ -5,51 +5,59 @@ use std::cell::Cell;
 
 use tch::{Device, Tensor};
 
-/// What a forward pass is for.
-#[derive(Clone, Copy, Debug)]
-pub enum Mode<'a> {
-    /// Dropout is on and draws from here.
-    Train(&'a Draws),
-    /// Every unit takes part.
-    Apply,
-}
+use super::Mode;
+use super::kernel::activation::{keep_scale, threshold};
 
 /// A stream of random bits: SplitMix64 (G. Steele et al., "Fast Splittable Pseudorandom Number
-/// Generators", OOPSLA 2014).
+/// Generators", OOPSLA 2014). Its n-th word can be had without those before.
 #[derive(Debug)]
 pub struct Draws(Cell<u64>);
+
+/// What the generator's state grows by from word to word.
+const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
 
 impl Draws {
     /// The stream that `parts` choose together: a seed, an epoch, a step.
     pub fn new(parts: &[u64]) -> Self {
         let state = parts
             .iter()
-            .fold(0x9e37_79b9_7f4a_7c15, |state, part| mix(state ^ mix(*part)));
+            .fold(STEP, |state, part| mix(state ^ mix(*part)));
         Self(Cell::new(state))
     }
 
-    fn next(&self) -> u64 {
-        let state = self.0.get().wrapping_add(0x9e37_79b9_7f4a_7c15);
-        self.0.set(state);
-        mix(state)
+    /// Sets the next `words` words aside: returns the state before them, for [`Draws::fill`].
+    pub fn skip(&self, words: usize) -> u64 {
+        let state = self.0.get();
+        self.0.set(Self::after(state, words));
+        state
+    }
+
+    /// The words that follow `state`.
+    #[inline(always)]
+    pub fn fill(state: u64, words: &mut [u64]) {
+        for (i, word) in words.iter_mut().enumerate() {
+            *word = mix(Self::after(state, i + 1));
+        }
+    }
+
+    /// The state `words` words later.
+    #[inline(always)]
+    pub fn after(state: u64, words: usize) -> u64 {
+        state.wrapping_add(STEP.wrapping_mul(words as u64))
     }
 
     /// `n` values, 0 with probability `rate` (to 1 / 65,536) and `1 / (1 - rate)` otherwise.
     fn mask(&self, n: usize, rate: f64) -> Vec<f32> {
-        let threshold = (rate * 65_536.).round() as u64;
-        let keep = (1. / (1. - rate)) as f32;
-        let mut mask = vec![0f32; n];
-        for four in mask.chunks_mut(4) {
-            let mut bits = self.next();
-            for value in four {
-                *value = if bits & 0xffff < threshold { 0. } else { keep };
-                bits >>= 16;
-            }
-        }
-        mask
+        let (threshold, keep) = (threshold(rate), keep_scale(rate));
+        let mut words = vec![0; n.div_ceil(4)];
+        Self::fill(self.skip(words.len()), &mut words);
+        let bits: &[u16] = bytemuck::cast_slice(&words);
+        let value = |bits: &u16| if *bits < threshold { 0. } else { keep };
+        bits[..n].iter().map(value).collect()
     }
 }
 
+#[inline(always)]
 fn mix(mut z: u64) -> u64 {
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
@@ -60,9 +68,9 @@ fn mix(mut z: u64) -> u64 {
 /// `1 / (1 - rate)`. N. Srivastava et al., "Dropout", JMLR 15, 2014.
 pub fn dropout(x: Tensor, rate: f64, mode: Mode) -> Tensor {
     match mode {
-        Mode::Train(draws) if rate > 0. => match x.device() {
+        Mode::Train(tape) if rate > 0. => match x.device() {
             Device::Cpu => {
-                let mask = Tensor::from_slice(&draws.mask(x.numel(), rate)).view_as(&x);
+                let mask = Tensor::from_slice(&tape.draws().mask(x.numel(), rate)).view_as(&x);
                 &x * mask.to_kind(x.kind())
             }
             _ => x.dropout(rate, true),
@@ -76,11 +84,17 @@ mod tests {
     use tch::Kind;
 
     use super::*;
+    use crate::layer::{Tape, Workspace};
 
     #[test]
     fn drops_the_share_and_keeps_the_mean() {
         let x = Tensor::ones([400, 500], (Kind::Float, Device::Cpu));
-        let y = dropout(x.shallow_clone(), 0.3, Mode::Train(&Draws::new(&[1, 2])));
+        let drop = |seed: u64| {
+            let workspace = Workspace::default();
+            let tape = Tape::new(Draws::new(&[1, seed]), &workspace);
+            dropout(x.shallow_clone(), 0.3, Mode::Train(&tape))
+        };
+        let y = drop(2);
         let dropped = y
             .eq(0.)
             .to_kind(Kind::Float)
@@ -88,10 +102,9 @@ mod tests {
             .double_value(&[]);
         assert!((dropped - 0.3).abs() < 0.005, "{dropped}");
         assert!((y.mean(Kind::Float).double_value(&[]) - 1.).abs() < 0.01);
-        let same = dropout(x.shallow_clone(), 0.3, Mode::Train(&Draws::new(&[1, 2])));
-        assert!(same.equal(&y));
-        let other = dropout(x.shallow_clone(), 0.3, Mode::Train(&Draws::new(&[1, 3])));
-        assert!(!other.equal(&y));
-        assert!(dropout(x.shallow_clone(), 0.3, Mode::Apply).equal(&x));
+        assert!(drop(2).equal(&y));
+        assert!(!drop(3).equal(&y));
+        let workspace = Workspace::default();
+        assert!(dropout(x.shallow_clone(), 0.3, Mode::Apply(&workspace)).equal(&x));
     }
 }

@@ -1,17 +1,22 @@
 //! One embedding table for all id columns.
 //!
-//! Shapes: B rows, C id columns, R rows of the table, D embedding width.
+//! Shapes: B rows, C id columns, R rows of the table, D embedding width, N numbers, F = C * D + N.
 
-use tch::Tensor;
+use half::bf16;
+use tch::{Device, Kind, Tensor};
 
-use super::{Init, Path};
+use super::kernel::gather::gather;
+use super::{Init, Mode, Path};
 use crate::error::Result;
+use crate::tensor::memory::{as_mut_slice, as_slice};
 
 /// The rows of all columns' ids in one table; the encoder has added each column's offset already, so
 /// that one gather serves all columns.
 pub struct Embedding {
-    table: Tensor, // [R, D]
+    table: Tensor, // [R, D], f32
     width: i64,
+    /// What the rest of the network computes in.
+    kind: Kind,
 }
 
 impl Embedding {
@@ -20,16 +25,43 @@ impl Embedding {
     /// # Errors
     /// As [`Path::weight`].
     pub fn new(path: &Path, rows: i64, width: i64, std: f64) -> Result<Self> {
-        let table = path.weight("table", &[rows, width], Init::Normal { std })?;
-        Ok(Self { table, width })
+        Ok(Self {
+            table: path.weight("table", &[rows, width], Init::Normal { std })?,
+            width,
+            kind: path.products(),
+        })
     }
 
-    /// The rows of `ids`, `[B, C]` i32, as `[B, C, D]`.
-    pub fn gather(&self, ids: &Tensor) -> Tensor {
+    /// For each row the embeddings of its ids, then its numbers: `ids` is `[B, C]` i32, `numbers`
+    /// `[B, N]` f32; returns `[B, F]`.
+    ///
+    /// # Errors
+    /// `Torch` when the device has no memory left.
+    pub fn gather(&self, ids: &Tensor, numbers: &Tensor, mode: Mode) -> Result<Tensor> {
+        let _guard = tch::no_grad_guard();
         let (rows, columns) = (ids.size()[0], ids.size()[1]);
-        self.table
-            .index_select(0, &ids.flatten(0, -1))
-            .view([rows, columns, self.width])
+        let total = columns * self.width + numbers.size()[1];
+        if self.table.device() != Device::Cpu {
+            let fields = self
+                .table
+                .f_index_select(0, &ids.f_flatten(0, -1)?)?
+                .f_view([rows, columns * self.width])?;
+            return Ok(Tensor::f_cat(&[&fields, numbers], 1)?.f_to_kind(self.kind)?);
+        }
+        let mut out = mode.workspace().take(&[rows, total], self.kind)?;
+        let (table, width) = (as_slice(&self.table)?, self.width as usize);
+        let (ids, numbers) = (as_slice(ids)?, as_slice(numbers)?);
+        match self.kind {
+            Kind::BFloat16 => {
+                let out = as_mut_slice::<bf16>(&mut out)?;
+                gather(table, width, ids, numbers, rows as usize, out);
+            }
+            _ => {
+                let out = as_mut_slice::<f32>(&mut out)?;
+                gather(table, width, ids, numbers, rows as usize, out);
+            }
+        }
+        Ok(out)
     }
 
     /// The table itself, `[R, D]`, sharing memory.

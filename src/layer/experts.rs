@@ -1,64 +1,66 @@
-//! Several networks of the same shape side by side, computed as batched products.
+//! Several networks of the same shape side by side.
 //!
 //! Shapes: E networks, B rows, F inputs, H units of the last layer.
 
 use tch::Tensor;
 
-use super::{Init, Mode, Path, dropout};
+use super::dense::Dense;
+use super::{Mode, Path, Reads};
 use crate::error::Result;
 
 /// E stacks of fully connected layers, each layer with ReLU and dropout. Experts when they read one
 /// input, towers when each reads its own.
 pub struct ParallelMlp {
-    layers: Vec<(Tensor, Tensor)>, // weight [E, in, out], bias [E, 1, out]
+    layers: Vec<Dense>,
     networks: i64,
-    rate: f64,
+    reads: Reads,
 }
 
 impl ParallelMlp {
     /// `networks` stacks with layers of the given widths on `inputs` values a row.
     ///
     /// # Errors
-    /// As [`Path::weight`].
-    pub fn new(path: &Path, networks: i64, inputs: i64, units: &[i64], rate: f64) -> Result<Self> {
+    /// As [`Path::matrix`].
+    pub fn new(
+        path: &Path,
+        networks: i64,
+        reads: Reads,
+        inputs: i64,
+        units: &[i64],
+        rate: f64,
+    ) -> Result<Self> {
         let mut layers = Vec::with_capacity(units.len());
         let mut fan_in = inputs;
         for (i, &width) in units.iter().enumerate() {
-            let at = path / i;
-            layers.push((
-                at.weight("weight", &[networks, fan_in, width], Init::He { fan_in })?,
-                at.weight("bias", &[networks, 1, width], Init::Zeros)?,
-            ));
+            let reads = if i == 0 { reads } else { Reads::Each };
+            layers.push(Dense::new(
+                &(path / i),
+                reads,
+                [networks, fan_in, width],
+                rate,
+            )?);
             fan_in = width;
         }
         Ok(Self {
             layers,
             networks,
-            rate,
+            reads,
         })
     }
 
-    /// All networks on the same input: `x` is `[B, F]`; returns `[E, B, H]`.
-    pub fn forward_shared(&self, x: &Tensor, mode: Mode) -> Tensor {
-        let (rows, width) = (x.size()[0], x.size()[1]);
-        self.forward_each(&x.expand([self.networks, rows, width], false), None, mode)
-    }
-
-    /// Each network on its own input: `x` is `[E, B, F]`; returns `[E, B, H]`. With `only`, an i64
-    /// list of networks, `x` and the result have just these.
-    pub fn forward_each(&self, x: &Tensor, only: Option<&Tensor>, mode: Mode) -> Tensor {
-        self.layers
-            .iter()
-            .fold(x.shallow_clone(), |h, (weight, bias)| {
-                let mut out = match only {
-                    Some(only) => {
-                        bias.index_select(0, only)
-                            .baddbmm(&h, &weight.index_select(0, only), 1, 1)
-                    }
-                    None => bias.baddbmm(&h, weight, 1, 1),
-                };
-                dropout(out.relu_(), self.rate, mode)
-            })
+    /// `x` is `[B, F]`, or `[E, B, F]` where each network reads its own; returns `[E, B, H]`. With
+    /// `only`, an i64 list of networks, the result and the latter have just these.
+    ///
+    /// # Errors
+    /// As [`Dense::forward`].
+    pub fn forward(&self, x: &Tensor, only: Option<&Tensor>, mode: Mode) -> Result<Tensor> {
+        if self.layers.is_empty() && self.reads == Reads::One {
+            let networks = only.map_or(self.networks, |only| only.size()[0]);
+            let (rows, width) = (x.size()[0], x.size()[1]);
+            return Ok(x.f_expand([networks, rows, width], false)?);
+        }
+        let mut layers = self.layers.iter();
+        layers.try_fold(x.shallow_clone(), |h, layer| layer.forward(&h, only, mode))
     }
 }
 
@@ -67,34 +69,48 @@ mod tests {
     use tch::{Device, Kind};
 
     use super::*;
-    use crate::layer::{Mlp, Params};
+    use crate::layer::{Mlp, Params, Workspace};
 
     /// Each network of the stack must equal a plain MLP with its slice of the weights.
     #[test]
     fn equals_separate_networks() {
         let params = Params::fresh(3, Device::Cpu);
-        let stack = ParallelMlp::new(&params.root(), 3, 4, &[5, 2], 0.).unwrap();
+        let stack = ParallelMlp::new(&params.root(), 3, Reads::One, 4, &[5, 2], 0.).unwrap();
         let x = Tensor::arange(8, (Kind::Float, Device::Cpu)).view([2, 4]) / 7.;
-        let all = stack.forward_shared(&x, Mode::Apply);
+        let workspace = Workspace::default();
+        let mode = Mode::Apply(&workspace);
+        let all = stack.forward(&x, None, mode).unwrap();
         for e in 0..3 {
             let slices = params.tensors().into_iter().map(|(name, t)| {
-                let t = t.get(e);
-                let t = if name.ends_with("bias") {
-                    t.squeeze_dim(0)
-                } else {
-                    t
-                };
+                // The layer that reads the common input has its networks in the middle.
+                let dim = i64::from(name == "0/weight");
+                let t = t.narrow(dim, e, 1).contiguous();
                 (name, t)
             });
             let one = Params::loaded(slices.collect(), Device::Cpu).unwrap();
-            let mlp = Mlp::new(&one.root(), 4, &[5, 2], 0.).unwrap();
-            assert!(
-                all.get(e)
-                    .allclose(&mlp.forward(&x, Mode::Apply), 1e-5, 1e-6, false)
-            );
+            let mlp = ParallelMlp::new(&one.root(), 1, Reads::One, 4, &[5, 2], 0.).unwrap();
+            let alone = mlp.forward(&x, None, mode).unwrap();
+            assert!(all.get(e).allclose(&alone.get(0), 1e-5, 1e-6, false));
         }
         let only = Tensor::from_slice(&[2i64, 0]);
-        let some = stack.forward_each(&x.expand([2, 2, 4], false), Some(&only), Mode::Apply);
+        let some = stack.forward(&x, Some(&only), mode).unwrap();
         assert!(some.allclose(&all.index_select(0, &only), 1e-6, 1e-7, false));
+    }
+
+    /// A layer is `relu(x W + b)`: by libtorch's own operators, layer after layer.
+    #[test]
+    fn a_stack_of_one_is_a_plain_network() {
+        let params = Params::fresh(3, Device::Cpu);
+        let mlp = Mlp::new(&params.root(), 4, &[5, 2], 0.).unwrap();
+        let x = Tensor::arange(8, (Kind::Float, Device::Cpu)).view([2, 4]) / 7.;
+        let workspace = Workspace::default();
+        let got = mlp.forward(&x, Mode::Apply(&workspace)).unwrap();
+        let expected = ["0", "1"].iter().fold(x, |h, i| {
+            let tensors = params.tensors();
+            let find = |name: String| &tensors.iter().find(|(n, _)| *n == name).unwrap().1;
+            let weight = find(format!("{i}/weight")).squeeze();
+            (h.mm(&weight) + find(format!("{i}/bias")).flatten(0, -1)).relu()
+        });
+        assert!(got.allclose(&expected, 1e-5, 1e-6, false));
     }
 }

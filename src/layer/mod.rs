@@ -1,16 +1,21 @@
 //! Parts that two or more architectures share. A layer has weights and a forward pass; it knows of
 //! no task, file or statement.
 
+mod dense;
 mod dropout;
 mod embedding;
 mod experts;
 mod gate;
+mod kernel;
 mod mlp;
 pub mod params;
+mod tape;
 
-pub use dropout::{Draws, Mode, dropout};
+pub use dense::Reads;
+pub use dropout::{Draws, dropout};
 pub use embedding::Embedding;
 pub use experts::ParallelMlp;
 pub use gate::Gates;
 pub use mlp::Mlp;
 pub use params::{Init, Params, Path};
+pub use tape::{Mode, Tape, Workspace};

@@ -5,8 +5,8 @@
 //! differ. So the same `build` function makes a new network, loads a stored one, and makes replicas
 //! that share memory.
 
-use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Div;
 use std::sync::{Mutex, PoisonError};
 
@@ -31,9 +31,24 @@ pub enum Init {
     Normal { std: f64 },
 }
 
+impl Init {
+    fn fan_in(self) -> i64 {
+        match self {
+            Self::He { fan_in } | Self::Lecun { fan_in } => fan_in.max(1),
+            _ => 1,
+        }
+    }
+}
+
 /// All weights of one network, by path.
 pub struct Params {
     tensors: RefCell<BTreeMap<String, Tensor>>,
+    /// Names of the weights of matrix products.
+    matrices: RefCell<BTreeSet<String>>,
+    /// Values that the products give for a row.
+    outputs: Cell<usize>,
+    /// The kind of those weights.
+    products: Kind,
     source: Source,
     device: Device,
 }
@@ -48,23 +63,26 @@ enum Source {
 }
 
 impl Params {
-    /// Parameters that are made on demand. The same seed and path give the same values, whatever
-    /// else is asked for and in which order.
-    pub fn fresh(seed: u64, device: Device) -> Self {
+    fn new(source: Source, device: Device) -> Self {
         Self {
             tensors: RefCell::default(),
-            source: Source::Fresh { seed },
+            matrices: RefCell::default(),
+            outputs: Cell::default(),
+            products: Kind::Float,
+            source,
             device,
         }
     }
 
+    /// Parameters that are made on demand. The same seed and path give the same values, whatever
+    /// else is asked for and in which order.
+    pub fn fresh(seed: u64, device: Device) -> Self {
+        Self::new(Source::Fresh { seed }, device)
+    }
+
     /// Parameters that only keep their shapes, to learn what a network consists of.
     pub fn shapes() -> Self {
-        Self {
-            tensors: RefCell::default(),
-            source: Source::Shapes,
-            device: Device::Cpu,
-        }
+        Self::new(Source::Shapes, Device::Cpu)
     }
 
     /// Parameters that exist already, moved to `device`.
@@ -78,32 +96,87 @@ impl Params {
             .collect::<Result<_>>()?;
         Ok(Self {
             tensors: RefCell::new(tensors),
+            ..Self::new(Source::Loaded, device)
+        })
+    }
+
+    /// The same weights once more, each as `change` makes it.
+    fn each(&self, change: impl Fn(&str, Tensor) -> Result<Tensor>) -> Result<Self> {
+        let tensors = self.tensors().into_iter().map(|(name, tensor)| {
+            let tensor = change(&name, tensor)?;
+            Ok((name, tensor))
+        });
+        Ok(Self {
+            tensors: RefCell::new(tensors.collect::<Result<_>>()?),
+            matrices: self.matrices.clone(),
+            outputs: self.outputs.clone(),
+            products: self.products,
             source: Source::Loaded,
-            device,
+            device: self.device,
         })
     }
 
     /// The same weights once more, sharing their memory.
-    pub fn share(&self) -> Self {
-        Self {
-            tensors: RefCell::new(self.tensors().into_iter().collect()),
-            source: Source::Loaded,
-            device: self.device,
-        }
+    ///
+    /// # Errors
+    /// None in practice.
+    pub fn share(&self) -> Result<Self> {
+        self.each(|_, tensor| Ok(tensor))
     }
 
     /// The same weights once more, sharing their memory, each with a gradient of its own but for
     /// those that `without` names.
-    pub fn leaves(&self, without: &str) -> Self {
-        let leaf = |(name, tensor): (String, Tensor)| {
-            let tensor = tensor.detach().set_requires_grad(name != without);
-            (name, tensor)
+    ///
+    /// # Errors
+    /// `Torch` when libtorch fails.
+    pub fn leaves(&self, without: &str) -> Result<Self> {
+        self.each(|name, tensor| Ok(tensor.f_detach()?.f_set_requires_grad(name != without)?))
+    }
+
+    /// The weights that a network works with once it has been built over these: the matrices as
+    /// copies of this kind, all others sharing their memory.
+    ///
+    /// # Errors
+    /// `Torch` when the device has no memory left.
+    pub fn working(&self, kind: Kind) -> Result<Self> {
+        let matrices = self.matrices.borrow();
+        let copy = self.each(|name, tensor| match matrices.contains(name) {
+            true => Ok(tensor.f_detach()?.f_to_kind(kind)?),
+            false => Ok(tensor),
+        })?;
+        Ok(Self {
+            products: kind,
+            ..copy
+        })
+    }
+
+    /// Moves all weights but the one that `without` names into one buffer, in the order of their names,
+    /// and returns it. Networks built before keep the old ones.
+    ///
+    /// # Errors
+    /// `Torch` when the device has no memory left.
+    pub fn flatten(&self, without: &str) -> Result<Tensor> {
+        let mut tensors = self.tensors.borrow_mut();
+        let dense = || tensors.iter().filter(|(name, _)| *name != without);
+        let parts = dense()
+            .map(|(_, tensor)| tensor.f_reshape([-1]))
+            .collect::<std::result::Result<Vec<_>, _>>()?;
+        let flat = match parts.is_empty() {
+            true => Tensor::f_zeros([0], (Kind::Float, self.device))?,
+            false => Tensor::f_cat(&parts, 0)?,
         };
-        Self {
-            tensors: RefCell::new(self.tensors().into_iter().map(leaf).collect()),
-            source: Source::Loaded,
-            device: self.device,
+        let mut at = 0;
+        for (_, tensor) in tensors.iter_mut().filter(|(name, _)| *name != without) {
+            let len = tensor.numel() as i64;
+            *tensor = flat.f_narrow(0, at, len)?.f_view(&tensor.size()[..])?;
+            at += len;
         }
+        Ok(flat)
+    }
+
+    /// The values that the matrix products of a network built over these give for a row.
+    pub fn outputs(&self) -> usize {
+        self.outputs.get()
     }
 
     /// Where all paths begin.
@@ -159,13 +232,33 @@ pub struct Path<'a> {
 }
 
 impl Path<'_> {
-    /// The weight `name` at this place.
+    /// The weight `name` at this place, in f32 whatever products are computed in.
     ///
     /// # Errors
     /// `Execution` when loaded parameters lack it or have another shape.
     pub fn weight(&self, name: &str, shape: &[i64], init: Init) -> Result<Tensor> {
         self.params
             .get(&format!("{}{name}", self.prefix), shape, init)
+    }
+
+    /// The weight `name` of a matrix product, in the kind that products are computed in. `init` tells
+    /// the inputs of an output.
+    ///
+    /// # Errors
+    /// As [`Path::weight`].
+    pub fn matrix(&self, name: &str, shape: &[i64], init: Init) -> Result<Tensor> {
+        let path = format!("{}{name}", self.prefix);
+        let params = self.params;
+        if params.matrices.borrow_mut().insert(path.clone()) {
+            let outputs = shape.iter().product::<i64>() / init.fan_in();
+            params.outputs.set(params.outputs.get() + outputs as usize);
+        }
+        params.get(&path, shape, init)
+    }
+
+    /// The kind that matrix products are computed in.
+    pub fn products(&self) -> Kind {
+        self.params.products
     }
 }
 
@@ -216,6 +309,32 @@ fn fnv1a(text: &str) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn working_weights_follow_a_flat_buffer() {
+        let params = Params::fresh(1, Device::Cpu);
+        let root = params.root();
+        let _ = root.matrix("m", &[2, 3], Init::He { fan_in: 2 }).unwrap();
+        let _ = root.weight("b", &[3], Init::Constant(0.5)).unwrap();
+        let _ = root.weight("table", &[4, 1], Init::Zeros).unwrap();
+        assert_eq!(params.outputs(), 3);
+        let mut flat = params.flatten("table").unwrap();
+        assert_eq!(flat.size(), [9]);
+        let working = params.working(Kind::BFloat16).unwrap();
+        let _ = flat.fill_(2.);
+        for (name, tensor) in params.tensors() {
+            let expected = if name == "table" { 0. } else { 2. };
+            assert_eq!(tensor.max().double_value(&[]), expected, "{name}");
+        }
+        for (name, tensor) in working.tensors() {
+            // Copies are of their own; all else is the same memory.
+            assert_eq!(tensor.kind() == Kind::BFloat16, name == "m");
+            assert_eq!(tensor.max().double_value(&[]) == 2., name == "b");
+        }
+        let root = working.root();
+        assert_eq!(root.products(), Kind::BFloat16);
+        assert!(root.matrix("m", &[2, 3], Init::Zeros).is_ok());
+    }
 
     #[test]
     fn refuses_one_name_twice() {

@@ -9,7 +9,7 @@ use tch::Tensor;
 
 use super::{Architecture, Input, MultiTask, Spec, Towers};
 use crate::error::Result;
-use crate::layer::{Gates, Mode, ParallelMlp, Path};
+use crate::layer::{Gates, Mode, ParallelMlp, Path, Reads};
 
 /// The entry of the list.
 pub const ARCHITECTURE: Architecture = Architecture {
@@ -35,6 +35,7 @@ fn build(spec: &Spec, path: &Path) -> Result<Box<dyn MultiTask>> {
         experts: ParallelMlp::new(
             &(path / "expert"),
             config.num_experts,
+            Reads::One,
             inputs,
             &config.expert_units,
             config.dropout,
@@ -45,16 +46,16 @@ fn build(spec: &Spec, path: &Path) -> Result<Box<dyn MultiTask>> {
             spec.num_tasks(),
             config.num_experts,
         )?,
-        towers: Towers::new(&(path / "tower"), &spec.tasks, width, &config.tower_units)?,
+        towers: Towers::new(&(path / "tower"), spec, Reads::Each, width)?,
     }))
 }
 
 impl MultiTask for Mmoe {
-    fn logits(&self, input: &Input, tasks: &[usize], mode: Mode) -> Vec<Tensor> {
-        let x = input.flat(); // [B, F]
-        let experts = self.experts.forward_shared(&x, mode); // [E, B, H]
-        let only = self.towers.selection(tasks, &x);
-        let mixed = self.gates.mix(&x, &experts, only.as_ref()); // [T, B, H]
+    fn logits(&self, input: &Input, tasks: &[usize], mode: Mode) -> Result<Vec<Tensor>> {
+        let x = &input.flat; // [B, F]
+        let experts = self.experts.forward(x, None, mode)?; // [E, B, H]
+        let only = self.towers.selection(tasks, x)?;
+        let mixed = self.gates.mix(x, &experts, only.as_ref(), mode)?; // [T, B, H]
         self.towers.forward(&mixed, tasks, mode)
     }
 }

@@ -82,9 +82,12 @@ impl Spec {
 
 /// A network with one output a task.
 pub trait MultiTask: Send {
-    /// The logits of the tasks whose positions `tasks` lists in rising order: `[B, width]` each.
+    /// The logits of the tasks whose positions `tasks` lists in rising order: `[B, width]` f32 each.
     /// Parts that only other tasks need are not computed.
-    fn logits(&self, input: &Input, tasks: &[usize], mode: Mode) -> Vec<Tensor>;
+    ///
+    /// # Errors
+    /// `Torch` when the device has no memory left.
+    fn logits(&self, input: &Input, tasks: &[usize], mode: Mode) -> Result<Vec<Tensor>>;
 }
 
 /// An entry of the list of architectures.

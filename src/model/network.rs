@@ -37,9 +37,15 @@ impl Network {
         })
     }
 
-    /// The embeddings of `ids`: `[B, C]` i32 to `[B, C, D]`.
-    pub fn embed(&self, ids: &Tensor) -> Tensor {
-        self.embedding.gather(ids)
+    /// What the model reads of a batch: `ids` is `[B, C]` i32, `numbers` `[B, N]` f32. Nothing is
+    /// recorded of the way here: gradients end at the input.
+    ///
+    /// # Errors
+    /// As [`Embedding::gather`].
+    pub fn embed(&self, ids: &Tensor, numbers: &Tensor, mode: Mode) -> Result<Input> {
+        Ok(Input {
+            flat: self.embedding.gather(ids, numbers, mode)?,
+        })
     }
 
     /// The embedding table, `[R, D]`, sharing memory.
@@ -47,8 +53,11 @@ impl Network {
         self.embedding.table()
     }
 
-    /// The logits of `tasks` over embedded rows, `[B, width]` each.
-    pub fn logits(&self, input: &Input, tasks: &[usize], mode: Mode) -> Vec<Tensor> {
+    /// The logits of `tasks` over an embedded batch, `[B, width]` f32 each.
+    ///
+    /// # Errors
+    /// As [`MultiTask::logits`].
+    pub fn logits(&self, input: &Input, tasks: &[usize], mode: Mode) -> Result<Vec<Tensor>> {
         self.model.logits(input, tasks, mode)
     }
 }

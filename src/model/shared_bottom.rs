@@ -8,7 +8,7 @@ use tch::Tensor;
 
 use super::{Architecture, Input, MultiTask, Spec, Towers};
 use crate::error::Result;
-use crate::layer::{Mlp, Mode, Path};
+use crate::layer::{Mlp, Mode, Path, Reads};
 
 /// The entry of the list.
 pub const ARCHITECTURE: Architecture = Architecture {
@@ -35,15 +35,13 @@ fn build(spec: &Spec, path: &Path) -> Result<Box<dyn MultiTask>> {
             &config.hidden_units,
             config.dropout,
         )?,
-        towers: Towers::new(&(path / "tower"), &spec.tasks, width, &config.tower_units)?,
+        towers: Towers::new(&(path / "tower"), spec, Reads::One, width)?,
     }))
 }
 
 impl MultiTask for SharedBottom {
-    fn logits(&self, input: &Input, tasks: &[usize], mode: Mode) -> Vec<Tensor> {
-        let h = self.trunk.forward(&input.flat(), mode); // [B, H]
-        let (rows, width) = (h.size()[0], h.size()[1]);
-        let each = h.expand([tasks.len() as i64, rows, width], false); // [T, B, H]
-        self.towers.forward(&each, tasks, mode)
+    fn logits(&self, input: &Input, tasks: &[usize], mode: Mode) -> Result<Vec<Tensor>> {
+        let h = self.trunk.forward(&input.flat, mode)?; // [B, H]
+        self.towers.forward(&h, tasks, mode)
     }
 }

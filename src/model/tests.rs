@@ -3,7 +3,7 @@
 use tch::{Device, Kind, Tensor};
 
 use super::*;
-use crate::layer::{Draws, Params};
+use crate::layer::{Draws, Params, Tape, Workspace};
 
 fn spec() -> Spec {
     let task = |name: &str| TaskSpec {
@@ -29,10 +29,16 @@ fn spec() -> Spec {
 fn input(rows: i64) -> Input {
     let waves =
         |n: i64, step: f64| (Tensor::arange(n, (Kind::Float, Device::Cpu)) * step).sin() * 1.5;
+    let fields = waves(rows * 12, 12.9898).view([rows, 12]);
+    let numbers = waves(rows * 2, 78.233).view([rows, 2]);
     Input {
-        fields: waves(rows * 12, 12.9898).view([rows, 3, 4]),
-        numbers: waves(rows * 2, 78.233).view([rows, 2]),
+        flat: Tensor::cat(&[fields, numbers], 1),
     }
+}
+
+fn apply(model: &dyn MultiTask, input: &Input, tasks: &[usize]) -> Vec<Tensor> {
+    let workspace = Workspace::default();
+    model.logits(input, tasks, Mode::Apply(&workspace)).unwrap()
 }
 
 #[test]
@@ -44,24 +50,24 @@ fn every_architecture_holds_the_contract() {
         let model = (architecture.build)(&spec, &params.root()).unwrap();
 
         for rows in [1, 5] {
-            let logits = model.logits(&input(rows), &[0, 1], Mode::Apply);
+            let logits = apply(&*model, &input(rows), &[0, 1]);
             assert_eq!(logits.len(), 2, "{name}");
             assert!(logits.iter().all(|l| l.size() == [rows, 1]), "{name}");
         }
 
-        let both = model.logits(&input(5), &[0, 1], Mode::Apply);
+        let both = apply(&*model, &input(5), &[0, 1]);
         for (task, logits) in both.iter().enumerate() {
-            let alone = model.logits(&input(5), &[task], Mode::Apply);
+            let alone = apply(&*model, &input(5), &[task]);
             assert_eq!(alone.len(), 1, "{name}");
             assert!(alone[0].allclose(logits, 1e-5, 1e-6, false), "{name}");
         }
 
         let again = (architecture.build)(&spec, &Params::fresh(7, Device::Cpu).root()).unwrap();
-        let again = again.logits(&input(5), &[0, 1], Mode::Apply);
+        let again = apply(&*again, &input(5), &[0, 1]);
         assert!(again[1].equal(&both[1]), "{name}: same seed, other weights");
 
-        let replica = (architecture.build)(&spec, &params.share().root()).unwrap();
-        let shared = replica.logits(&input(5), &[0, 1], Mode::Apply);
+        let replica = (architecture.build)(&spec, &params.share().unwrap().root()).unwrap();
+        let shared = apply(&*replica, &input(5), &[0, 1]);
         assert!(shared[0].equal(&both[0]), "{name}: replica differs");
 
         learns_a_toy_problem(architecture, &spec);
@@ -72,24 +78,18 @@ fn every_architecture_holds_the_contract() {
 fn learns_a_toy_problem(architecture: &Architecture, spec: &Spec) {
     let name = architecture.name;
     let params = Params::fresh(7, Device::Cpu);
+    let _ = (architecture.build)(spec, &params.root()).unwrap();
+    let params = params.leaves("").unwrap();
     let model = (architecture.build)(spec, &params.root()).unwrap();
-    let leaves: Vec<_> = params
-        .tensors()
-        .into_iter()
-        .map(|(path, t)| (path, t.set_requires_grad(true)))
-        .collect();
+    let leaves = params.tensors();
+    let workspace = Workspace::default();
     let x = input(256);
     let targets = [
-        x.numbers.select(1, 0).gt(0.).to_kind(Kind::Float),
-        x.fields
-            .select(1, 1)
-            .select(1, 2)
-            .gt(0.)
-            .to_kind(Kind::Float),
+        x.flat.select(1, 12).gt(0.).to_kind(Kind::Float),
+        x.flat.select(1, 6).gt(0.).to_kind(Kind::Float),
     ];
-    let draws = Draws::new(&[1]);
-    let loss = || {
-        let logits = model.logits(&x, &[0, 1], Mode::Train(&draws));
+    let loss = |tape: &Tape| {
+        let logits = model.logits(&x, &[0, 1], Mode::Train(tape)).unwrap();
         logits
             .iter()
             .zip(&targets)
@@ -102,10 +102,14 @@ fn learns_a_toy_problem(architecture: &Architecture, spec: &Spec) {
                 )
             })
     };
-    let first = loss().double_value(&[]);
+    let wanted: Vec<_> = leaves.iter().map(|(_, t)| t.shallow_clone()).collect();
+    let mut losses = Vec::new();
     for step in 0..120 {
-        let tensors: Vec<_> = leaves.iter().map(|(_, t)| t).collect();
-        let gradients = Tensor::run_backward(&[loss()], &tensors, false, false);
+        workspace.start();
+        let tape = Tape::new(Draws::new(&[1]), &workspace);
+        let loss = loss(&tape);
+        losses.push(loss.double_value(&[]));
+        let gradients = tape.backward(&loss, &wanted).unwrap();
         tch::no_grad(|| {
             for ((path, tensor), gradient) in leaves.iter().zip(&gradients) {
                 if step == 0 {
@@ -117,7 +121,7 @@ fn learns_a_toy_problem(architecture: &Architecture, spec: &Spec) {
             }
         });
     }
-    let last = loss().double_value(&[]);
+    let (first, last) = (losses[0], losses[losses.len() - 1]);
     assert!(last < 0.5 * first, "{name}: loss {first} -> {last}");
 }
 
@@ -142,25 +146,24 @@ fn mmoe_mixes_experts_by_its_gates() {
     };
     let tensor = |values: &[f32], shape: &[i64]| Tensor::from_slice(values).view(shape);
     let weights = vec![
-        // Expert 0 passes x on, expert 1 doubles it.
+        // Expert 0 passes x on, expert 1 doubles it: [input, expert, unit].
         (
             "expert/0/weight".to_string(),
-            tensor(&[1., 0., 0., 1., 2., 0., 0., 2.], &[2, 2, 2]),
+            tensor(&[1., 0., 2., 0., 0., 1., 0., 2.], &[2, 2, 2]),
         ),
         ("expert/0/bias".into(), tensor(&[0.; 4], &[2, 1, 2])),
         // Gate logits (x0, -x0): with x0 = 0.5 the shares are sigmoid(1) and sigmoid(-1).
-        ("gate/weight".into(), tensor(&[1., -1., 0., 0.], &[2, 2])),
-        ("gate/bias".into(), tensor(&[0., 0.], &[2])),
+        ("gate/weight".into(), tensor(&[1., -1., 0., 0.], &[2, 1, 2])),
+        ("gate/bias".into(), tensor(&[0., 0.], &[1, 2])),
         ("tower/head/t/weight".into(), tensor(&[1., 10.], &[2, 1])),
         ("tower/head/t/bias".into(), tensor(&[0.25], &[1])),
     ];
     let params = Params::loaded(weights, Device::Cpu).unwrap();
     let model = (find("mmoe").unwrap().build)(&spec, &params.root()).unwrap();
     let input = Input {
-        fields: tensor(&[0.5, 0.1], &[1, 1, 2]),
-        numbers: Tensor::zeros([1, 0], (Kind::Float, Device::Cpu)),
+        flat: tensor(&[0.5, 0.1], &[1, 2]),
     };
-    let got = model.logits(&input, &[0], Mode::Apply)[0].double_value(&[0, 0]);
+    let got = apply(&*model, &input, &[0])[0].double_value(&[0, 0]);
     // scale = sigmoid(1) + 2 sigmoid(-1) = 1.268941; (0.5 + 10 * 0.1) * scale + 0.25
     assert!((got - 2.153_412).abs() < 1e-5, "{got}");
 }

@@ -9,7 +9,6 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use arrow::datatypes::{Schema, SchemaRef};
 use datafusion::common::runtime::SpawnedTask;
 use datafusion::error::DataFusionError;
-use datafusion::execution::memory_pool::{MemoryConsumer, MemoryPool, MemoryReservation};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::logical_expr::planner::RelationPlannerContext;
@@ -18,6 +17,7 @@ use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties};
 use futures::StreamExt;
 use tokio::sync::mpsc::Sender;
 
+use super::budget::PoolBudget;
 use super::call::Call;
 use super::environment::Environment;
 use super::options::ModelOptions;
@@ -25,7 +25,7 @@ use super::rows::{training_rows, training_schema};
 use super::settings::Settings;
 use super::statement::{Action, StatementNode};
 use super::transform;
-use crate::device;
+use crate::device::{self, Precision};
 use crate::error::{Error, Result};
 use crate::feature::{self, Budget, EncoderSpec, FitOptions, Fitted, Fitter, PartitionFitter};
 use crate::model;
@@ -52,6 +52,8 @@ pub fn plan(
     let settings = Settings::of(&config);
     let device = options.device.clone().unwrap_or(settings.device.clone());
     device.parse::<device::Choice>()?;
+    let precision = options.precision.as_ref().unwrap_or(&settings.precision);
+    let precision = precision.parse()?;
     let mut input = Call::plan_query(query, context)?;
     let transform = call.text("transform")?;
     if let Some(list) = &transform {
@@ -64,7 +66,7 @@ pub fn plan(
         ];
         let mut always = columns.labels.clone();
         always.extend(single.into_iter().flatten().cloned());
-        input = transform::apply(list, input, &always, context)?;
+        input = transform::apply(list, input, &always, &mut transform::Statement(context))?;
     }
     let schema: Schema = input.schema().as_arrow().clone();
     let encoder = feature::infer(&schema, &options.columns)?;
@@ -82,6 +84,7 @@ pub fn plan(
         options,
         encoder,
         device,
+        precision,
         threads: settings.training_threads(),
         store,
         progress: environment.progress(),
@@ -100,6 +103,7 @@ struct CreateModel {
     options: ModelOptions,
     encoder: EncoderSpec,
     device: String,
+    precision: Precision,
     threads: usize,
     store: Arc<Store>,
     progress: Option<Arc<dyn Progress>>,
@@ -205,9 +209,10 @@ impl Run {
             };
         }
         // A folder that can't be written is found before hours of training.
-        let store = statement.store.clone();
-        let draft = blocking(move || store.draft()).await?;
-        let budget: Arc<dyn Budget> = Arc::new(PoolBudget::new(context.memory_pool()));
+        let drafting = statement.clone();
+        let draft = blocking(move || drafting.store.draft(&drafting.name)).await?;
+        let pool = context.memory_pool();
+        let budget: Arc<dyn Budget> = Arc::new(PoolBudget::new("CREATE MODEL", pool));
         let fitter = Fitter::new(
             statement.encoder.clone(),
             FitOptions {
@@ -223,7 +228,7 @@ impl Run {
         let partitions = self.read(&fitter, input, context).await?;
         blocking(move || {
             let fitted = fitter.finish(partitions)?;
-            let trained = self.train(&fitted, budget.as_ref())?;
+            let trained = self.train(&fitted, draft.number(), budget.as_ref())?;
             if self.watch.cancelled.load(Ordering::Relaxed) {
                 return Err(Error::cancelled());
             }
@@ -267,10 +272,9 @@ impl Run {
         Ok(fitters)
     }
 
-    fn train(&self, fitted: &Fitted, budget: &dyn Budget) -> Result<Trained> {
+    fn train(&self, fitted: &Fitted, version: u64, budget: &dyn Budget) -> Result<Trained> {
         let statement = &self.statement;
         let options = &statement.options;
-        let version = statement.store.next_version(&statement.name);
         let device = device::select(statement.device.parse()?)?;
         let architecture = model::find(&options.model_type)?;
         let layout = fitted.encoder.layout();
@@ -279,11 +283,13 @@ impl Run {
             architecture,
             spec: &spec,
             table_rows: layout.table_rows as usize,
+            offsets: layout.ids.iter().map(|c| c.offset as usize).collect(),
             user_column: layout.user,
             train: &fitted.train,
             eval: (fitted.eval.rows() > 0).then_some(&fitted.eval),
             options: &options.train,
             device,
+            products: device::products(statement.precision, device),
             threads: statement.threads,
             budget,
         };
@@ -308,7 +314,7 @@ impl CreateModel {
             let rows = layout.table_rows as usize;
             let train = &options.train;
             // A network that can't be built is an error of the training that follows.
-            let bytes = train.memory_bytes(architecture, &spec, rows, threads);
+            let bytes = train.memory_bytes(architecture, &spec, rows, threads, u64::MAX);
             bytes.unwrap_or_default()
         })
     }
@@ -379,27 +385,4 @@ fn joined<T>(result: Result<Result<T>, tokio::task::JoinError>) -> Result<T> {
         true => Error::cancelled(),
         false => Error::internal(format!("a task of the training failed: {e}")),
     })?
-}
-
-/// DataFusion's memory pool as the encoder and the training see it.
-struct PoolBudget {
-    reservation: MemoryReservation,
-}
-
-impl PoolBudget {
-    fn new(pool: &Arc<dyn MemoryPool>) -> Self {
-        Self {
-            reservation: MemoryConsumer::new("CREATE MODEL").register(pool),
-        }
-    }
-}
-
-impl Budget for PoolBudget {
-    fn try_grow(&self, bytes: usize) -> bool {
-        self.reservation.try_grow(bytes).is_ok()
-    }
-
-    fn shrink(&self, bytes: usize) {
-        self.reservation.shrink(bytes);
-    }
 }

@@ -6,9 +6,10 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use datafusion::common::config::ConfigOptions;
+use datafusion::execution::SessionState;
 
 use super::settings::Settings;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::store::{FittedModel, ModelName, Store};
 use crate::train::Progress;
 
@@ -16,7 +17,7 @@ use crate::train::Progress;
 pub struct Environment {
     stores: Mutex<HashMap<PathBuf, Arc<Store>>>,
     progress: Option<Arc<dyn Progress>>,
-    config: Box<dyn Fn() -> Option<ConfigOptions> + Send + Sync>,
+    session: Box<dyn Fn() -> Option<SessionState> + Send + Sync>,
 }
 
 impl fmt::Debug for Environment {
@@ -26,22 +27,25 @@ impl fmt::Debug for Environment {
 }
 
 impl Environment {
-    /// An environment whose trainings report to `progress`; `config` gives the session's settings,
-    /// for those whom DataFusion does not hand them.
+    /// An environment whose trainings report to `progress`; `session` gives the session's state, for
+    /// those whom DataFusion does not hand it.
     pub fn new(
         progress: Option<Arc<dyn Progress>>,
-        config: impl Fn() -> Option<ConfigOptions> + Send + Sync + 'static,
+        session: impl Fn() -> Option<SessionState> + Send + Sync + 'static,
     ) -> Self {
         Self {
             stores: Mutex::default(),
             progress,
-            config: Box::new(config),
+            session: Box::new(session),
         }
     }
 
-    /// The session's settings; the defaults when the session is gone.
-    pub fn config(&self) -> ConfigOptions {
-        (self.config)().unwrap_or_default()
+    /// The session's state.
+    ///
+    /// # Errors
+    /// `Execution` when the session is gone.
+    pub fn session(&self) -> Result<SessionState> {
+        (self.session)().ok_or_else(|| Error::execution("the session has ended"))
     }
 
     /// The models of the session's model_dir.

@@ -13,7 +13,7 @@ use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::functions_aggregate::expr_fn::{count, sum};
 use datafusion::logical_expr::planner::RelationPlannerContext;
 use datafusion::logical_expr::{
-    AggregateUDF, Expr, LogicalPlan, LogicalPlanBuilder, cast as cast_expr, lit,
+    AggregateUDF, Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, cast as cast_expr, lit,
 };
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{ExecutionPlan, collect};
@@ -24,6 +24,7 @@ use super::environment::Environment;
 use super::predict;
 use super::rows::Rows;
 use super::statement::{Action, StatementNode};
+use super::transform::{self, Planner, Statement};
 use crate::error::{Error, Result};
 use crate::feature;
 use crate::function;
@@ -67,7 +68,7 @@ pub fn plan(
             by.name
         )));
     }
-    let wide = aggregate(&model, input, by.as_ref())?;
+    let wide = aggregate(&model, input, by.as_ref(), &mut Statement(context))?;
     let by = by.map(|by| {
         let field = wide.schema().field(0);
         Field::new(&by.name, field.data_type().clone(), true)
@@ -120,11 +121,18 @@ fn column(schema: &DFSchema, name: &str) -> Result<Column> {
 }
 
 /// One row per value of `by`, with rows, positives and metrics of each task side by side.
-fn aggregate(model: &FittedModel, input: LogicalPlan, by: Option<&Column>) -> Result<LogicalPlan> {
+fn aggregate(
+    model: &FittedModel,
+    input: LogicalPlan,
+    by: Option<&Column>,
+    planner: &mut dyn Planner,
+) -> Result<LogicalPlan> {
     let schema = input.schema().clone();
     let manifest = model.manifest();
     let user = manifest.options.get("user_col").and_then(|v| v.as_str());
-    let user = user.map(|user| column(&schema, user)).transpose()?;
+    let user = user
+        .map(|user| trained_on("user", user, model, &schema, planner))
+        .transpose()?;
     let metrics: Vec<Arc<AggregateUDF>> = METRICS
         .iter()
         .map(|name| function::aggregate(name))
@@ -132,15 +140,8 @@ fn aggregate(model: &FittedModel, input: LogicalPlan, by: Option<&Column>) -> Re
     let mut values = Vec::new();
     for output in model.outputs() {
         let task = &manifest.tasks[output.task];
-        let label = column(&schema, task).map_err(|_| {
-            Error::plan(format!(
-                "EVALUATE needs the label column {task:?}; the query has: {}",
-                schema.field_names().join(", ")
-            ))
-        })?;
-        let (_, field) = schema.qualified_field_from_column(&label)?;
-        feature::check_label_type(task, field.data_type())?;
-        let label = Expr::Column(label);
+        let label = trained_on("label", task, model, &schema, planner)?;
+        feature::check_label_type(task, &label.get_type(&*schema)?)?;
         let score = Expr::Column(Column::from_name(&output.name));
         values.push(count(label.clone()));
         values.push(sum(cast_expr(label.clone(), DataType::Int64)));
@@ -149,7 +150,7 @@ fn aggregate(model: &FittedModel, input: LogicalPlan, by: Option<&Column>) -> Re
             if metric.name() == "gauc" {
                 // Without users all rows are one group; its value is dropped below.
                 arguments.push(match &user {
-                    Some(user) => Expr::Column(user.clone()),
+                    Some(user) => user.clone(),
                     None => lit(0),
                 });
             }
@@ -165,6 +166,28 @@ fn aggregate(model: &FittedModel, input: LogicalPlan, by: Option<&Column>) -> Re
     Ok(LogicalPlanBuilder::from(input)
         .aggregate(by, values)?
         .build()?)
+}
+
+/// What the model was trained on under that name: an expression of its TRANSFORM, or else a column.
+fn trained_on(
+    what: &str,
+    name: &str,
+    model: &FittedModel,
+    schema: &DFSchema,
+    planner: &mut dyn Planner,
+) -> Result<Expr> {
+    if let Some(expr) = transform::column(what, name, model, schema, planner)? {
+        return Ok(expr);
+    }
+    let found =
+        column(schema, name).map_err(|e| match schema.has_column_with_unqualified_name(name) {
+            true => e,
+            false => Error::plan(format!(
+                "EVALUATE needs the {what} column {name:?}; the query has: {}",
+                schema.field_names().join(", ")
+            )),
+        })?;
+    Ok(Expr::Column(found))
 }
 
 /// Turns the wide rows into a row a task, ordered by task and value.

@@ -4,6 +4,7 @@
 
 mod about;
 mod alter_model;
+mod budget;
 mod call;
 mod create_model;
 mod environment;
@@ -19,7 +20,7 @@ mod transform;
 
 pub use environment::Environment;
 pub use planner::{Relations, WithExtensions};
-pub use predict::{LiftPredict, PruneTasks};
+pub use predict::{LiftPredict, PruneTasks, RefreshModels};
 pub use settings::Settings;
 
 use datafusion::logical_expr::LogicalPlan;

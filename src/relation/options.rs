@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 use super::call::unknown_option;
-use crate::device::Choice;
+use crate::device::{Choice, Precision};
 use crate::error::{Error, Result};
 use crate::feature::{ColumnOptions, SplitMethod};
 use crate::model::{self, Config};
@@ -31,6 +31,8 @@ pub struct ModelOptions {
     pub split_fraction: f64,
     /// Where to train; the session's device when not given.
     pub device: Option<String>,
+    /// What products are computed in; the session's precision when not given.
+    pub precision: Option<String>,
 }
 
 impl Default for ModelOptions {
@@ -44,6 +46,7 @@ impl Default for ModelOptions {
             split_method: "auto_split".into(),
             split_fraction: 0.2,
             device: None,
+            precision: None,
         }
     }
 }
@@ -261,6 +264,12 @@ pub static ALL: &[OptionSpec] = &[
         fraction
     ),
     option!("device", "auto, cpu, cuda or cuda:N", device, device),
+    option!(
+        "precision",
+        "of matrix products: auto, float32 or bfloat16",
+        precision,
+        precision
+    ),
     option!("seed", "seed of everything random", train.seed, seed),
 ];
 
@@ -544,6 +553,12 @@ fn split_method(value: &Value) -> Read<String> {
         return Ok(name);
     }
     Err(format!("expected one of {}", METHODS.join(", ")))
+}
+
+fn precision(value: &Value) -> Read<Option<String>> {
+    let text = text(value)?;
+    text.parse::<Precision>().map_err(|e| e.to_string())?;
+    Ok(Some(text))
 }
 
 fn device(value: &Value) -> Read<Option<String>> {

@@ -1,6 +1,6 @@
 //! Where DataFusion meets our relations: the planner of FROM, and that of our plan nodes.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
 use datafusion::catalog::Session;
@@ -89,7 +89,8 @@ impl ExtensionPlanner for ExtensionNodes {
             model: predict.model().clone(),
             features,
             outputs: predict.outputs().to_vec(),
-            device: predict.device().to_string(),
+            how: predict.how().clone(),
+            used: OnceLock::new(),
         };
         let schema = Arc::new(node.schema().as_arrow().clone());
         Ok(Some(Arc::new(PredictExec::new(

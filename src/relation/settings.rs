@@ -7,7 +7,7 @@ use std::str::FromStr;
 use datafusion::common::config::{ConfigEntry, ConfigExtension, ConfigOptions, ExtensionOptions};
 use datafusion::error::{DataFusionError, Result};
 
-use crate::device::Choice;
+use crate::device::{Choice, Precision};
 
 /// What `SET sqltorch.*` sets.
 #[derive(Clone, Debug)]
@@ -16,6 +16,8 @@ pub struct Settings {
     pub model_dir: String,
     /// Where networks are trained and applied: auto, cpu, cuda or cuda:N.
     pub device: String,
+    /// What matrix products are computed in: auto, float32 or bfloat16.
+    pub precision: String,
     /// Threads of a training; 0 means all cores.
     pub threads: usize,
 }
@@ -25,6 +27,7 @@ impl Default for Settings {
         Self {
             model_dir: "models".into(),
             device: "auto".into(),
+            precision: "auto".into(),
             threads: 0,
         }
     }
@@ -59,6 +62,11 @@ impl ExtensionOptions for Settings {
                 self.device = value.to_string();
                 Ok(())
             }
+            "precision" => {
+                Precision::from_str(value)?;
+                self.precision = value.to_string();
+                Ok(())
+            }
             "threads" => {
                 let threads = value.parse();
                 self.threads = threads.map_err(|_| wrong(key, "a whole number from 0", value))?;
@@ -66,7 +74,7 @@ impl ExtensionOptions for Settings {
             }
             _ => Err(DataFusionError::Plan(format!(
                 "unknown setting sqltorch.{key}; known: sqltorch.model_dir, sqltorch.device, \
-                 sqltorch.threads"
+                 sqltorch.precision, sqltorch.threads"
             ))),
         }
     }
@@ -87,6 +95,11 @@ impl ExtensionOptions for Settings {
                 "device",
                 &self.device,
                 "Where networks are trained and applied: auto, cpu, cuda or cuda:N.",
+            ),
+            entry(
+                "precision",
+                &self.precision,
+                "What matrix products are computed in: auto, float32 or bfloat16.",
             ),
             entry(
                 "threads",

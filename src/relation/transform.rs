@@ -4,24 +4,70 @@
 use arrow::datatypes::Field;
 use datafusion::common::tree_node::TreeNode;
 use datafusion::common::{Column, DFSchema};
+use datafusion::execution::SessionState;
 use datafusion::logical_expr::planner::RelationPlannerContext;
 use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder};
-use datafusion::sql::sqlparser::ast::{Ident, SelectItem};
+use datafusion::optimizer::analyzer::type_coercion::TypeCoercionRewriter;
+use datafusion::sql::planner::IdentNormalizer;
+use datafusion::sql::sqlparser::ast::{Expr as SqlExpr, ExprWithAlias, Ident, SelectItem};
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::parser::Parser;
 
 use crate::error::{Error, Result};
 use crate::store::FittedModel;
 
+/// Who turns the list's SQL into expressions: the planner of the statement that has the list, or the
+/// session when that statement has long been planned.
+pub trait Planner {
+    /// The name that an identifier means.
+    fn name(&self, ident: &Ident) -> String;
+
+    /// The expression over `schema`.
+    ///
+    /// # Errors
+    /// `Plan` when it names a column or function that is not there.
+    fn plan(&mut self, expr: SqlExpr, schema: &DFSchema) -> datafusion::error::Result<Expr>;
+}
+
+/// The planner of the statement that stands in FROM.
+pub struct Statement<'a>(pub &'a mut dyn RelationPlannerContext);
+
+impl Planner for Statement<'_> {
+    fn name(&self, ident: &Ident) -> String {
+        self.0.normalize_ident(ident.clone())
+    }
+
+    fn plan(&mut self, expr: SqlExpr, schema: &DFSchema) -> datafusion::error::Result<Expr> {
+        self.0.sql_to_expr(expr, schema)
+    }
+}
+
+/// The session, behind its analyzer: types are coerced at once, since nobody does it later.
+pub struct Session(pub SessionState);
+
+impl Planner for Session {
+    fn name(&self, ident: &Ident) -> String {
+        let fold = &self.0.config_options().sql_parser;
+        IdentNormalizer::new(fold.enable_ident_normalization).normalize(ident.clone())
+    }
+
+    fn plan(&mut self, expr: SqlExpr, schema: &DFSchema) -> datafusion::error::Result<Expr> {
+        let expr = ExprWithAlias { expr, alias: None };
+        let expr = self.0.create_logical_expr_from_sql_expr(expr, schema)?;
+        let mut coercion = TypeCoercionRewriter::new(schema);
+        Ok(expr.rewrite(&mut coercion)?.data)
+    }
+}
+
 /// One entry of the list.
 enum Item {
     /// `*`
     All,
     /// An expression with the name of its column.
-    Named(String, Box<datafusion::sql::sqlparser::ast::Expr>),
+    Named(String, Box<SqlExpr>),
 }
 
-fn parse(list: &str, context: &dyn RelationPlannerContext) -> Result<Vec<Item>> {
+fn parse(list: &str, planner: &dyn Planner) -> Result<Vec<Item>> {
     let wrong = |e| Error::plan(format!("TRANSFORM ({list}): {e}"));
     let mut parser = Parser::new(&GenericDialect {})
         .try_with_sql(list)
@@ -29,17 +75,14 @@ fn parse(list: &str, context: &dyn RelationPlannerContext) -> Result<Vec<Item>> 
     let items = parser
         .parse_comma_separated(Parser::parse_select_item)
         .map_err(|e| wrong(e.to_string()))?;
-    let named =
-        |ident: &Ident, expr| Item::Named(context.normalize_ident(ident.clone()), Box::new(expr));
+    let named = |ident: &Ident, expr| Item::Named(planner.name(ident), Box::new(expr));
     items
         .into_iter()
         .map(|item| match item {
             SelectItem::Wildcard(options) if options.to_string().is_empty() => Ok(Item::All),
             SelectItem::ExprWithAlias { expr, alias } => Ok(named(&alias, expr)),
             SelectItem::UnnamedExpr(expr) => match &expr {
-                datafusion::sql::sqlparser::ast::Expr::Identifier(name) => {
-                    Ok(named(&name.clone(), expr))
-                }
+                SqlExpr::Identifier(name) => Ok(named(&name.clone(), expr)),
                 other => Err(wrong(format!(
                     "{other} needs a name: write {other} AS name"
                 ))),
@@ -50,13 +93,9 @@ fn parse(list: &str, context: &dyn RelationPlannerContext) -> Result<Vec<Item>> 
 }
 
 /// Plans one expression, which must look at its own row only.
-fn row_wise(
-    expr: datafusion::sql::sqlparser::ast::Expr,
-    schema: &DFSchema,
-    context: &mut dyn RelationPlannerContext,
-) -> Result<Expr> {
+fn row_wise(expr: SqlExpr, schema: &DFSchema, planner: &mut dyn Planner) -> Result<Expr> {
     let text = expr.to_string();
-    let planned = context.sql_to_expr(expr, schema)?;
+    let planned = planner.plan(expr, schema)?;
     let beyond = planned.exists(|e| {
         Ok(matches!(
             e,
@@ -92,11 +131,11 @@ pub fn apply(
     list: &str,
     query: LogicalPlan,
     always: &[String],
-    context: &mut dyn RelationPlannerContext,
+    planner: &mut dyn Planner,
 ) -> Result<LogicalPlan> {
     let schema = query.schema().clone();
     let column = |i: usize| Expr::Column(Column::from(schema.qualified_field(i)));
-    let items = parse(list, context)?;
+    let items = parse(list, planner)?;
     let own: Vec<_> = items
         .iter()
         .filter_map(|item| match item {
@@ -126,7 +165,7 @@ pub fn apply(
                     }
                 }
             }
-            Item::Named(name, expr) => add(&name, row_wise(*expr, &schema, context)?)?,
+            Item::Named(name, expr) => add(&name, row_wise(*expr, &schema, planner)?)?,
         }
     }
     for (i, field) in schema.fields().iter().enumerate() {
@@ -147,24 +186,59 @@ pub fn features(
     list: &str,
     model: &FittedModel,
     schema: &DFSchema,
-    context: &mut dyn RelationPlannerContext,
+    planner: &mut dyn Planner,
 ) -> Result<Vec<(String, Expr, Field)>> {
     let encoder = &model.manifest().encoder;
     let inputs: Vec<String> = encoder.inputs().iter().map(|c| c.name.clone()).collect();
     let mut found = Vec::new();
-    for item in parse(list, context)? {
+    for item in parse(list, planner)? {
         if let Item::Named(name, expr) = item
             && inputs.contains(&name)
         {
-            let expr = row_wise(*expr, schema, context).map_err(|e| {
-                Error::plan(format!(
-                    "model {} makes its feature {name:?} by TRANSFORM: {e}",
-                    model.name().name
-                ))
-            })?;
+            let expr = made("feature", &name, *expr, model, schema, planner)?;
             let (_, field) = expr.to_field(schema)?;
             found.push((name, expr, field.as_ref().clone()));
         }
     }
     Ok(found)
+}
+
+/// The list's expression for the column `name`, where it has one; `what` says in an error what the
+/// column is.
+///
+/// # Errors
+/// `Plan` when the expression names a column that is not there.
+pub fn column(
+    what: &str,
+    name: &str,
+    model: &FittedModel,
+    schema: &DFSchema,
+    planner: &mut dyn Planner,
+) -> Result<Option<Expr>> {
+    let Some(list) = &model.manifest().transform else {
+        return Ok(None);
+    };
+    let items = parse(list, planner)?;
+    let expr = items.into_iter().find_map(|item| match item {
+        Item::Named(known, expr) if known == name => Some(*expr),
+        _ => None,
+    });
+    expr.map(|expr| made(what, name, expr, model, schema, planner))
+        .transpose()
+}
+
+fn made(
+    what: &str,
+    name: &str,
+    expr: SqlExpr,
+    model: &FittedModel,
+    schema: &DFSchema,
+    planner: &mut dyn Planner,
+) -> Result<Expr> {
+    row_wise(expr, schema, planner).map_err(|e| {
+        Error::plan(format!(
+            "model {} makes its {what} {name:?} by TRANSFORM: {e}",
+            model.name().name
+        ))
+    })
 }

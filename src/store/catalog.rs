@@ -2,28 +2,25 @@
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
+use super::cache::Cache;
 use super::checksum;
 use super::checksum::Sums;
-use super::draft::{DEFAULT, Default, Draft, lock_file, read_default, sweep, sync, write_default};
+use super::draft::{
+    DEFAULT, Default, Draft, last_drafted, lock_file, read_default, sweep, sync, write_default,
+};
 use super::manifest::Manifest;
-use super::model::{FittedModel, Loaded, MANIFEST};
+use super::model::{FittedModel, MANIFEST};
 use super::name::ModelName;
 use crate::error::{Error, Result};
-
-/// Models that stay loaded.
-const LOADED: usize = 8;
 
 /// All models in one folder. Several processes may use it at once.
 #[derive(Debug)]
 pub struct Store {
     root: PathBuf,
-    loaded: Cache,
+    loaded: Arc<Cache>,
 }
-
-/// Loaded models by the checksum of their files and their device, the latest used last.
-pub(super) type Cache = Arc<Mutex<Vec<(String, Arc<Loaded>)>>>;
 
 /// A version of a model in a listing.
 pub struct Entry {
@@ -42,7 +39,7 @@ impl Store {
     pub fn new(root: impl Into<PathBuf>) -> Self {
         Self {
             root: root.into(),
-            loaded: Cache::default(),
+            loaded: Arc::default(),
         }
     }
 
@@ -151,34 +148,36 @@ impl Store {
         )))
     }
 
-    /// The version that the next publication of `name` gets, unless somebody else is faster.
-    pub fn next_version(&self, name: &str) -> u64 {
+    /// The highest version of `name` that there ever was.
+    fn last_version(&self, name: &str) -> u64 {
         let used = read_default(&self.root.join(name)).map_or(0, |d| d.last);
         let there = self.versions(name).last().copied().unwrap_or(0);
-        used.max(there) + 1
+        used.max(there)
     }
 
-    /// A place to make a new version in.
+    /// A place to make the next version of `name` in. Its number is nobody else's, whichever of
+    /// several drafts is published first.
     ///
     /// # Errors
     /// `Io` when the model folder can't be written.
-    pub fn draft(&self) -> Result<Draft> {
+    pub fn draft(&self, name: &str) -> Result<Draft> {
+        let _lock = self.lock()?;
         sweep(&self.root);
-        Draft::new(&self.root)
+        let last = self.last_version(name).max(last_drafted(&self.root, name));
+        Draft::new(&self.root, name, last + 1)
     }
 
-    /// Publishes `draft` as a new model, or as the next version of it with `or_replace`. Returns the
-    /// version.
+    /// Publishes `draft` as a new model, or with `or_replace` as a version of it that becomes the
+    /// default.
     ///
     /// # Errors
     /// `Plan` when the name is taken; `Io` when the folder can't be written.
-    pub fn publish(&self, name: &str, draft: Draft, or_replace: bool) -> Result<u64> {
+    pub fn publish(&self, name: &str, draft: Draft, or_replace: bool) -> Result<()> {
         let _lock = self.lock()?;
         let target = self.root.join(name);
         if !target.exists() {
             rename(&draft.model(), &target)?;
-            sync(&self.root)?;
-            return Ok(1);
+            return sync(&self.root);
         }
         if !self.exists(name) {
             return Err(Error::plan(format!(
@@ -189,12 +188,11 @@ impl Store {
         if !or_replace {
             return Err(taken(name));
         }
-        let version = self.next_version(name);
+        let version = draft.number();
+        let last = self.last_version(name).max(version);
         rename(&draft.version(), &target.join(version.to_string()))?;
-        let last = version;
         write_default(&target, Default { version, last })?;
-        sync(&target)?;
-        Ok(version)
+        sync(&target)
     }
 
     /// Removes a version, or with no version the whole model. The highest version that is left
@@ -209,7 +207,7 @@ impl Store {
             self.resolve(name)?;
         }
         let versions = self.versions(&name.name);
-        let bin = Draft::new(&self.root)?;
+        let bin = Draft::new(&self.root, &name.name, 0)?;
         let away = bin.scratch().join("dropped");
         match name.version {
             Some(version) if versions.len() > 1 => {
@@ -260,7 +258,7 @@ impl Store {
         };
         self.resolve(&name)?;
         let folder = self.root.join(&name.name);
-        let last = self.next_version(&name.name) - 1;
+        let last = self.last_version(&name.name);
         write_default(&folder, Default { version, last })
     }
 
@@ -298,32 +296,6 @@ fn read_manifest(folder: &Path) -> Result<(Manifest, Sums)> {
     let path = folder.join(MANIFEST);
     let manifest = Manifest::parse(&bytes, &path.display().to_string())?;
     Ok((manifest, sums))
-}
-
-/// Finds or makes an entry of the cache.
-pub fn cached(
-    cache: &Cache,
-    key: &str,
-    load: impl FnOnce() -> Result<Loaded>,
-) -> Result<Arc<Loaded>> {
-    let find = || {
-        let mut entries = cache.lock().unwrap_or_else(PoisonError::into_inner);
-        let at = entries.iter().position(|(k, _)| k == key)?;
-        let entry = entries.remove(at);
-        let found = entry.1.clone();
-        entries.push(entry);
-        Some(found)
-    };
-    if let Some(found) = find() {
-        return Ok(found);
-    }
-    let loaded = Arc::new(load()?);
-    let mut entries = cache.lock().unwrap_or_else(PoisonError::into_inner);
-    if entries.len() >= LOADED {
-        entries.remove(0);
-    }
-    entries.push((key.to_string(), loaded.clone()));
-    Ok(loaded)
 }
 
 #[cfg(test)]

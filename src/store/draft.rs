@@ -20,17 +20,19 @@ pub const DEFAULT: &str = "default";
 
 /// A folder beside the models that vanishes unless it is published. Its empty lock file is locked as
 /// long as the draft lives, so that leftovers of a killed process can be told from work in progress.
+/// Its name says which version it is to become, so that no other draft takes that number.
 pub struct Draft {
     folder: TempDir,
+    number: u64,
     _lock: File,
 }
 
 impl Draft {
-    /// A new draft in `root`, which is made where it is missing.
+    /// A new draft of version `number` of model `name` in `root`, which is made where it is missing.
     ///
     /// # Errors
     /// `Io` when there is no right or no space to write there.
-    pub fn new(root: &Path) -> Result<Self> {
+    pub fn new(root: &Path, name: &str, number: u64) -> Result<Self> {
         let fail = |e| {
             Error::io(
                 format!("can't write in the model folder {}", root.display()),
@@ -39,16 +41,23 @@ impl Draft {
         };
         std::fs::create_dir_all(root).map_err(fail)?;
         let folder = tempfile::Builder::new()
-            .prefix(PREFIX)
+            .prefix(&format!("{PREFIX}{name}.{number}."))
             .tempdir_in(root)
             .map_err(fail)?;
         let lock = lock_file(&folder.path().join("lock")).map_err(fail)?;
         lock.lock().map_err(fail)?;
-        std::fs::create_dir_all(folder.path().join("model/1")).map_err(fail)?;
-        Ok(Self {
+        let draft = Self {
             folder,
+            number,
             _lock: lock,
-        })
+        };
+        std::fs::create_dir_all(draft.version()).map_err(fail)?;
+        Ok(draft)
+    }
+
+    /// The version that this is to become.
+    pub fn number(&self) -> u64 {
+        self.number
     }
 
     /// The folder that becomes a model's when the name is new.
@@ -58,7 +67,7 @@ impl Draft {
 
     /// The folder that becomes a version's.
     pub fn version(&self) -> PathBuf {
-        self.model().join("1")
+        self.model().join(self.number.to_string())
     }
 
     /// A place for rows that don't fit in memory while the draft is made.
@@ -88,8 +97,8 @@ impl Draft {
         write_default(
             &self.model(),
             Default {
-                version: 1,
-                last: 1,
+                version: self.number,
+                last: self.number,
             },
         )?;
         for file in [MANIFEST, WEIGHTS, VOCABULARY, checksum::SUMS] {
@@ -114,6 +123,18 @@ pub fn sweep(root: &Path) {
             let _ = std::fs::remove_dir_all(&path);
         }
     }
+}
+
+/// The highest version of model `name` that a draft in `root` is to become; 0 without drafts.
+pub fn last_drafted(root: &Path, name: &str) -> u64 {
+    let entries = std::fs::read_dir(root).into_iter().flatten().flatten();
+    let numbers = entries.filter_map(|entry| {
+        let file = entry.file_name();
+        let rest = file.to_str()?.strip_prefix(PREFIX)?.strip_prefix(name)?;
+        let (number, _) = rest.strip_prefix('.')?.split_once('.')?;
+        number.parse().ok()
+    });
+    numbers.max().unwrap_or(0)
 }
 
 /// Opens or makes an empty file to lock.
@@ -192,7 +213,7 @@ mod tests {
     #[test]
     fn an_unpublished_draft_leaves_nothing() {
         let root = tempfile::tempdir().unwrap();
-        let draft = Draft::new(root.path()).unwrap();
+        let draft = Draft::new(root.path(), "m", 1).unwrap();
         assert_eq!(std::fs::read_dir(root.path()).unwrap().count(), 1);
         drop(draft);
         assert_eq!(std::fs::read_dir(root.path()).unwrap().count(), 0);
@@ -201,13 +222,15 @@ mod tests {
     #[test]
     fn sweep_takes_leftovers_and_spares_work_in_progress() {
         let root = tempfile::tempdir().unwrap();
-        let alive = Draft::new(root.path()).unwrap();
+        let alive = Draft::new(root.path(), "m", 4).unwrap();
         let left = root.path().join(".draft-killed");
         std::fs::create_dir(&left).unwrap();
         lock_file(&left.join("lock")).unwrap();
         sweep(root.path());
         assert!(!left.exists());
         assert!(alive.version().exists());
+        assert_eq!(last_drafted(root.path(), "m"), 4);
+        assert_eq!(last_drafted(root.path(), "m2"), 0);
     }
 
     #[test]

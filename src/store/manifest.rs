@@ -11,7 +11,7 @@ use crate::model::{Config, Spec};
 use crate::train::Epoch;
 
 /// The format that this build writes, and the newest that it reads.
-pub const FORMAT_VERSION: u32 = 1;
+pub const FORMAT_VERSION: u32 = 2;
 
 /// The manifest of one version of a model.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -84,6 +84,10 @@ impl Manifest {
             Some(version) if version > u64::from(FORMAT_VERSION) => Err(Error::execution(format!(
                 "{file} has format version {version}; this build of sqltorch reads up to \
                      {FORMAT_VERSION}: use a newer one"
+            ))),
+            Some(version) if version < u64::from(FORMAT_VERSION) => Err(Error::execution(format!(
+                "{file} has format version {version}, of which this build of sqltorch reads \
+                     {FORMAT_VERSION} only: train the model again"
             ))),
             _ => serde_json::from_value(value).map_err(wrong),
         }

@@ -9,6 +9,7 @@
 //! models/ranker/1/SHA256SUMS       a checksum of each of these, and of itself
 //! ```
 
+mod cache;
 mod catalog;
 mod checksum;
 mod draft;

@@ -6,21 +6,22 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use arrow::array::ArrayRef;
+use arrow::array::{ArrayRef, Float32Array};
 use arrow::datatypes::DataType;
-use tch::{Device, Tensor};
+use tch::{Device, Kind, Tensor};
 
-use super::catalog::{Cache, cached};
+use super::cache::Cache;
 use super::checksum::Sums;
 use super::manifest::Manifest;
 use super::name::ModelName;
-use super::replica::ReplicaPool;
+use super::replica::{Replica, ReplicaPool};
 use crate::error::{Error, Result};
-use crate::feature::{EncodedBatch, Encoder};
+use crate::feature::{Budget, Charge, EncodedBatch, Encoder};
 use crate::layer::{Mode, Params};
-use crate::model::{self, Input, Network};
+use crate::model::{self, Network};
 use crate::tensor::batch::Batch;
-use crate::tensor::{catch, to_arrow};
+use crate::tensor::catch;
+use crate::tensor::memory::append;
 
 /// The manifest's file.
 pub const MANIFEST: &str = "manifest.json";
@@ -40,7 +41,7 @@ pub struct FittedModel {
     manifest: Arc<Manifest>,
     folder: PathBuf,
     sums: Arc<Sums>,
-    cache: Cache,
+    cache: Arc<Cache>,
 }
 
 /// A column that scoring adds.
@@ -68,6 +69,8 @@ pub struct Loaded {
     encoder: Encoder,
     pool: ReplicaPool,
     device: Device,
+    /// What weights and vocabularies take of the memory limit.
+    _charge: Charge,
 }
 
 impl std::fmt::Debug for Loaded {
@@ -84,7 +87,7 @@ impl FittedModel {
         manifest: Manifest,
         folder: PathBuf,
         sums: Sums,
-        cache: Cache,
+        cache: Arc<Cache>,
     ) -> Self {
         Self {
             name,
@@ -170,13 +173,20 @@ impl FittedModel {
         })
     }
 
-    /// Loads and verifies weights and vocabularies, unless somebody has already.
+    /// Loads and verifies weights and vocabularies, unless somebody has already. They are charged to
+    /// `budget` until they are forgotten. Matrix products will be computed in `products`.
     ///
     /// # Errors
-    /// `Execution` when a file is missing or damaged, or the model was dropped meanwhile.
-    pub fn load(&self, device: Device) -> Result<Arc<Loaded>> {
-        let key = format!("{} {device:?}", self.sums.digest);
-        cached(&self.cache, &key, || {
+    /// `Execution` when a file is missing or damaged, or the model was dropped meanwhile; `Resources`
+    /// when the budget refuses.
+    pub fn load(
+        &self,
+        device: Device,
+        products: Kind,
+        budget: Arc<dyn Budget>,
+    ) -> Result<Arc<Loaded>> {
+        let key = format!("{} {device:?} {products:?}", self.sums.digest);
+        self.cache.get(&key, || {
             if !self.folder.exists() {
                 return Err(Error::execution(format!(
                     "model {} was dropped while it was being used",
@@ -184,26 +194,44 @@ impl FittedModel {
                 )));
             }
             self.verify()?;
-            self.read(device)
+            self.read(device, products, Charge::new(budget))
         })
     }
 
-    fn read(&self, device: Device) -> Result<Loaded> {
+    /// Takes `bytes` of the memory limit, at the cost of loaded models that nobody uses now.
+    fn reserve(&self, charge: &mut Charge, bytes: usize) -> Result<()> {
+        if charge.ensure(bytes) || (self.cache.forget_idle() && charge.ensure(bytes)) {
+            return Ok(());
+        }
+        Err(Error::resources(format!(
+            "model {} needs {} MB for its weights and vocabularies, more than the memory limit leaves",
+            self.name,
+            bytes.div_ceil(1 << 20)
+        )))
+    }
+
+    fn read(&self, device: Device, products: Kind, mut charge: Charge) -> Result<Loaded> {
         let vocabulary = self.folder.join(VOCABULARY);
-        let encoder = Encoder::load(self.manifest.encoder.clone(), &vocabulary)?;
         let weights = self.folder.join(WEIGHTS);
+        let stored = weights.metadata().map_or(0, |file| file.len() as usize);
+        self.reserve(&mut charge, stored)?;
+        let encoder = Encoder::load(self.manifest.encoder.clone(), &vocabulary)?;
+        self.reserve(&mut charge, stored + encoder.bytes())?;
         let tensors = Tensor::read_safetensors(&weights)?;
         let params = Params::loaded(tensors, device)?;
         let architecture = model::find(&self.manifest.model_type)?;
         let spec = self.manifest.spec();
         let rows = encoder.layout().table_rows as i64;
-        let pool = ReplicaPool::new(params, move |params| {
+        // Building a network tells which of the weights are those of products.
+        Network::new(architecture, &spec, rows, &params)?;
+        let pool = ReplicaPool::new(params.working(products)?, move |params| {
             Network::new(architecture, &spec, rows, params)
         })?;
         Ok(Loaded {
             encoder,
             pool,
             device,
+            _charge: charge,
         })
     }
 }
@@ -211,7 +239,8 @@ impl FittedModel {
 impl Loaded {
     /// Scores rows: `inputs` are the encoder's input columns in its order, each of `rows` values.
     /// Returns a FLOAT column of probabilities for each of `tasks`, which lists positions in rising
-    /// order. `buffer` is reused from call to call.
+    /// order. `batch_rows` go through the network at once, as many as suit the device where it is not
+    /// given. `buffer` is reused from call to call.
     ///
     /// # Errors
     /// `Execution` when a column can't be encoded; `Torch` or `Resources` when libtorch fails.
@@ -220,6 +249,7 @@ impl Loaded {
         inputs: &[ArrayRef],
         rows: usize,
         tasks: &[usize],
+        batch_rows: Option<usize>,
         buffer: &mut EncodedBatch,
         times: &mut ScoreTimes,
     ) -> Result<Vec<ArrayRef>> {
@@ -229,7 +259,7 @@ impl Loaded {
         times.encode += encoded - start;
         let columns = catch(|| {
             self.pool
-                .with(|network| self.probabilities(network, buffer, tasks))
+                .with(|replica| self.probabilities(replica, buffer, tasks, batch_rows))
         })?;
         times.inference += encoded.elapsed();
         Ok(columns)
@@ -237,33 +267,34 @@ impl Loaded {
 
     fn probabilities(
         &self,
-        network: &Network,
+        replica: &Replica,
         encoded: &EncodedBatch,
         tasks: &[usize],
+        batch_rows: Option<usize>,
     ) -> Result<Vec<ArrayRef>> {
         let _guard = tch::no_grad_guard();
         // Partitions score side by side: a thread each, none inside libtorch.
         tch::set_num_threads(1);
-        let batch = Batch::new(encoded, self.device)?;
-        let rows = match self.device {
+        let rows = batch_rows.unwrap_or(match self.device {
             Device::Cpu => CPU_ROWS,
             _ => encoded.rows.max(1),
-        };
-        let mut parts: Vec<Vec<Tensor>> = tasks.iter().map(|_| Vec::new()).collect();
+        });
+        let Replica { network, workspace } = replica;
+        let mut columns = vec![Vec::with_capacity(encoded.rows); tasks.len()];
         for from in (0..encoded.rows).step_by(rows) {
-            let len = rows.min(encoded.rows - from) as i64;
-            let input = Input {
-                fields: network.embed(&batch.ids.narrow(0, from as i64, len)),
-                numbers: batch.numbers.narrow(0, from as i64, len),
-            };
-            let logits = network.logits(&input, tasks, Mode::Apply);
-            for (parts, logits) in parts.iter_mut().zip(logits) {
-                parts.push(logits.to_kind(tch::Kind::Float).sigmoid());
+            let batch = Batch::rows(encoded, from..(from + rows).min(encoded.rows), self.device)?;
+            workspace.start();
+            let mode = Mode::Apply(workspace);
+            let input = network.embed(&batch.ids, &batch.numbers, mode)?;
+            let logits = network.logits(&input, tasks, mode)?;
+            for (column, logits) in columns.iter_mut().zip(logits) {
+                append(column, &logits.f_sigmoid()?)?;
             }
         }
-        parts
-            .iter()
-            .map(|parts| to_arrow::float_column(&Tensor::cat(parts, 0)))
-            .collect()
+        let columns = columns.into_iter().map(|column| {
+            let column: ArrayRef = Arc::new(Float32Array::from(column));
+            column
+        });
+        Ok(columns.collect())
     }
 }

@@ -4,14 +4,31 @@
 use std::sync::{Mutex, PoisonError};
 
 use crate::error::Result;
-use crate::layer::Params;
+use crate::layer::{Params, Workspace};
 use crate::model::Network;
 
 /// Replicas that wait for work; as many are made as there is work at once.
 pub struct ReplicaPool {
-    idle: Mutex<Vec<Network>>,
+    idle: Mutex<Vec<Replica>>,
     params: Mutex<Params>,
     build: Box<Build>,
+}
+
+/// A network with buffers of its own.
+pub struct Replica {
+    /// The network.
+    pub network: Network,
+    /// Its buffers.
+    pub workspace: Workspace,
+}
+
+impl Replica {
+    fn new(network: Network) -> Self {
+        Self {
+            network,
+            workspace: Workspace::default(),
+        }
+    }
 }
 
 /// Makes a network over parameters.
@@ -28,7 +45,7 @@ impl ReplicaPool {
     ) -> Result<Self> {
         let first = build(&params)?;
         Ok(Self {
-            idle: Mutex::new(vec![first]),
+            idle: Mutex::new(vec![Replica::new(first)]),
             params: Mutex::new(params),
             build: Box::new(build),
         })
@@ -39,14 +56,14 @@ impl ReplicaPool {
     ///
     /// # Errors
     /// Those of `work`, and of building a replica.
-    pub fn with<T>(&self, work: impl FnOnce(&Network) -> Result<T>) -> Result<T> {
+    pub fn with<T>(&self, work: impl FnOnce(&Replica) -> Result<T>) -> Result<T> {
         let idle = lock(&self.idle).pop();
-        let network = match idle {
-            Some(network) => network,
-            None => (self.build)(&lock(&self.params).share())?,
+        let replica = match idle {
+            Some(replica) => replica,
+            None => Replica::new((self.build)(&lock(&self.params).share()?)?),
         };
-        let result = work(&network);
-        lock(&self.idle).push(network);
+        let result = work(&replica);
+        lock(&self.idle).push(replica);
         result
     }
 }

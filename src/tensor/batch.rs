@@ -18,14 +18,6 @@ pub struct Batch {
 }
 
 impl Batch {
-    /// Copies `encoded` to `device`.
-    ///
-    /// # Errors
-    /// `Torch` when the device has no memory left.
-    pub fn new(encoded: &EncodedBatch, device: Device) -> Result<Self> {
-        Self::rows(encoded, 0..encoded.rows, device)
-    }
-
     /// Copies some rows of `encoded` to `device`.
     ///
     /// # Errors

@@ -2,8 +2,8 @@
 //! memory directly.
 
 pub mod batch;
+pub mod element;
 mod guard;
 pub mod memory;
-pub mod to_arrow;
 
 pub use guard::catch;

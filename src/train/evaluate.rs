@@ -1,8 +1,9 @@
 //! Losses and metrics of a network over encoded rows.
 
-use tch::{Device, Kind, Tensor};
+use tch::{Kind, Tensor};
 
 use super::shard::{Shard, in_shares};
+use super::threads::Workers;
 use crate::error::{Error, Result};
 use crate::feature::{EncodedBatch, Order, RowSet};
 use crate::metric;
@@ -47,6 +48,7 @@ pub fn task_loss(logits: &Tensor, labels: &Tensor) -> Tensor {
 /// `Io` when spilled rows can't be read; `Cancelled` when `go_on` says so; `Torch` when the device
 /// has no memory left.
 pub fn evaluate(
+    workers: &Workers,
     shards: &mut [Shard],
     rows: &RowSet,
     num_tasks: usize,
@@ -63,7 +65,7 @@ pub fn evaluate(
         if !go_on() {
             return Err(Error::cancelled());
         }
-        let shares = in_shares(shards, encoded.rows, |shard, rows, _| {
+        let shares = in_shares(workers, shards, encoded.rows, |shard, rows, _| {
             shard.apply(&encoded, rows)
         })?;
         for share in shares {
@@ -88,17 +90,6 @@ pub fn evaluate(
 
 /// Rows of a batch in evaluation.
 const EVAL_BATCH: usize = 4096;
-
-/// Appends a `[B, 1]` tensor to `to`.
-pub fn append(to: &mut Vec<f32>, logits: &Tensor) -> Result<()> {
-    let logits = logits
-        .f_to_device(Device::Cpu)?
-        .f_to_kind(Kind::Float)?
-        .f_contiguous()?;
-    let (old, new) = (to.len(), logits.numel());
-    to.resize(old + new, 0.);
-    Ok(logits.f_copy_data(&mut to[old..], new)?)
-}
 
 /// All metrics of one task from its logits and labels (NaN outside of the sample space).
 fn task_score(logits: Vec<f32>, labels: &[f32], users: Option<&[i32]>) -> TaskScore {

@@ -3,19 +3,22 @@
 use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
-use tch::{Device, Tensor};
+use tch::{Device, Kind, Tensor};
 
 use super::early_stop::EarlyStop;
-use super::evaluate::{TaskScore, append, evaluate};
+use super::evaluate::{TaskScore, evaluate};
 use super::optimizer::{DenseOptimizer, Optimizer, RowOptimizer, Rule};
+use super::prefetch::prefetched;
 use super::report::{Epoch, TrainingEvent};
 use super::shard::{Shard, Share, Step, in_shares};
+use super::threads::Workers;
 use super::weighting;
 use crate::error::{Error, Result};
 use crate::feature::{Budget, EncodedBatch, Order, RowSet};
 use crate::layer::Params;
 use crate::metric;
 use crate::model::{Architecture, Network, Spec, TABLE};
+use crate::tensor::memory::append;
 
 /// How to train, whatever the architecture.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -64,14 +67,15 @@ impl Default for TrainOptions {
 }
 
 impl TrainOptions {
-    /// Bytes of all weights with their moments, gradients and the copy of the best epoch; what a
-    /// batch takes on its way through the network comes on top.
+    /// Bytes of all weights with their moments, gradients and the copy of the best epoch, and of what
+    /// a batch of up to `rows` rows leaves behind on its way through the network.
     pub fn memory_bytes(
         &self,
         architecture: &Architecture,
         spec: &Spec,
         table_rows: usize,
         threads: usize,
+        rows: u64,
     ) -> Result<usize> {
         let shapes = Params::shapes();
         Network::new(architecture, spec, table_rows as i64, &shapes)?;
@@ -80,7 +84,12 @@ impl TrainOptions {
         let width = spec.embedding_dim as usize;
         let copies = if self.early_stop { 2 } else { 1 };
         let moments = RowOptimizer::state_bytes(self.optimizer.rows(), table_rows, width);
-        Ok(4 * copies * (table_rows * width + dense) + 4 * dense * (2 + threads) + moments)
+        let weights =
+            4 * copies * (table_rows * width + dense) + 4 * dense * (3 + threads) + moments;
+        // Of every value on the way: the product, what becomes of it, and its gradient.
+        let row = 12 * (shapes.outputs() + spec.inputs() as usize);
+        let rows = rows.min(self.batch_size as u64) as usize;
+        Ok(weights.saturating_add(row.saturating_mul(rows)))
     }
 
     /// Learn rate of the embedding table. Row-wise Adagrad divides by the root of all squares so far
@@ -100,6 +109,8 @@ pub struct Fit<'a> {
     pub architecture: &'static Architecture,
     /// Its inputs and sizes.
     pub spec: &'a Spec,
+    /// First row of each id column in the embedding table.
+    pub offsets: Vec<usize>,
     /// Rows of the embedding table.
     pub table_rows: usize,
     /// The id column of users, for gauc.
@@ -112,6 +123,8 @@ pub struct Fit<'a> {
     pub options: &'a TrainOptions,
     /// Where the network lives.
     pub device: Device,
+    /// What matrix products are computed in: f32 or bfloat16.
+    pub products: Kind,
     /// Threads that share a step on the CPU.
     pub threads: usize,
     /// Who is asked for the memory of weights and moments.
@@ -146,8 +159,7 @@ pub fn fit(
     let memory = Memory::reserve(fit)?;
     let params = Params::fresh(fit.options.seed, fit.device);
     let spec = with_priors(fit.spec, fit.train);
-    let network = Network::new(fit.architecture, &spec, fit.table_rows as i64, &params)?;
-    let mut trainer = Trainer::new(fit, &spec, &network, &params, report)?;
+    let mut trainer = Trainer::new(fit, &spec, &params, report)?;
     let mut history = Vec::new();
     let mut stop = EarlyStop::new(
         fit.options.early_stop && fit.eval.is_some(),
@@ -183,13 +195,13 @@ pub fn fit(
         let _guard = tch::no_grad_guard();
         stop.restore(&everything)?
     };
+    trainer.dense.refresh()?;
     if let (Some(best), Some(eval)) = (best_epoch, fit.eval)
         && best != last
     {
         scores = trainer.score(eval)?;
     }
     drop(trainer);
-    drop(network);
     drop(memory);
     Ok(Trained {
         params,
@@ -216,6 +228,7 @@ const MIN_SHARE: usize = 128;
 /// Network, optimizers and what an epoch needs beside them.
 struct Trainer<'a> {
     fit: &'a Fit<'a>,
+    workers: Workers,
     shards: Vec<Shard>,
     dense: DenseOptimizer,
     table: RowOptimizer,
@@ -227,13 +240,16 @@ impl<'a> Trainer<'a> {
     fn new(
         fit: &'a Fit<'a>,
         spec: &Spec,
-        network: &'a Network,
         params: &Params,
         report: &'a dyn Fn(&TrainingEvent) -> bool,
     ) -> Result<Self> {
         let options = fit.options;
-        let dense = params.tensors().into_iter().filter(|(n, _)| n != TABLE);
-        let dense = dense.map(|(_, tensor)| tensor).collect();
+        // Building a network makes the weights; those that work with them come below.
+        let network = Network::new(fit.architecture, spec, fit.table_rows as i64, params)?;
+        let flat = params.flatten(TABLE)?;
+        let working = params.working(fit.products)?;
+        let dense = working.tensors().into_iter().filter(|(n, _)| n != TABLE);
+        let dense: Vec<_> = dense.map(|(_, tensor)| tensor).collect();
         let num_tasks = fit.spec.tasks.len();
         let weights = match options.loss_weights.len() {
             0 => vec![1.; num_tasks],
@@ -244,22 +260,25 @@ impl<'a> Trainer<'a> {
             _ => 1,
         };
         let shards = (0..shards)
-            .map(|_| Shard::new(fit.architecture, spec, fit.table_rows, params, fit.device))
-            .collect::<Result<_>>()?;
+            .map(|_| Shard::new(fit.architecture, spec, fit.table_rows, &working, fit.device))
+            .collect::<Result<Vec<_>>>()?;
         Ok(Self {
             fit,
+            workers: Workers::start(shards.len())?,
             shards,
             dense: DenseOptimizer::new(
                 options.optimizer.dense(),
                 options.learn_rate,
                 options.l2_reg,
-                dense,
+                flat,
+                &dense,
             ),
             table: RowOptimizer::new(
                 options.optimizer.rows(),
                 options.table_learn_rate(),
                 options.l2_reg,
                 network.table(),
+                fit.offsets.clone(),
             ),
             weighting: (weighting::find(&options.loss_weighting)?.build)(&weights),
             report,
@@ -273,20 +292,19 @@ impl<'a> Trainer<'a> {
         let start = Instant::now();
         let seed = options.seed;
         let mut running = Running::new(num_tasks);
-        let mut encoded = EncodedBatch::default();
         let order = Order::Shuffled {
             seed,
             epoch: epoch as u64,
         };
         let total = self.fit.train.rows();
         let batches = total.div_ceil(options.batch_size as u64);
-        let mut iter = self.fit.train.batches(options.batch_size, order);
+        let iter = self.fit.train.batches(options.batch_size, order);
         let mut batch = 0;
         let mut rows = 0;
-        while iter.next_into(&mut encoded)? {
+        prefetched(iter, |encoded| {
             batch += 1;
             rows += encoded.rows as u64;
-            self.step(&encoded, [seed, epoch as u64, batch], &mut running)?;
+            self.step(encoded, [seed, epoch as u64, batch], &mut running)?;
             if batch % 16 == 1 || batch == batches {
                 running.check(epoch)?;
             }
@@ -302,10 +320,11 @@ impl<'a> Trainer<'a> {
                 loss: running.mean,
                 seconds_left: left as f64 / rows_per_second,
             };
-            if !(self.report)(&event) {
-                return Err(Error::cancelled());
+            match (self.report)(&event) {
+                true => Ok(()),
+                false => Err(Error::cancelled()),
             }
-        }
+        })?;
         running.check(epoch)?;
         Ok(self.rows(epoch, "train", start, &running.scores()))
     }
@@ -325,22 +344,18 @@ impl<'a> Trainer<'a> {
             weights: &weights,
             seed,
         };
-        let mut shares = in_shares(&mut self.shards, encoded.rows, |shard, rows, index| {
-            shard.run(&step, rows, index)
-        })?;
+        let workers = &self.workers;
+        let mut shares = in_shares(
+            workers,
+            &mut self.shards,
+            encoded.rows,
+            |shard, rows, index| shard.run(&step, rows, index),
+        )?;
         let fields: Vec<_> = shares.iter_mut().filter_map(|s| s.fields.take()).collect();
-        if !fields.is_empty() {
-            self.table.step(&encoded.ids, &fields)?;
-        }
+        self.table.step(&encoded.ids, &fields, workers)?;
         running.add(encoded, &shares, inside)?;
-        let mut shares = shares.into_iter().map(|share| share.dense);
-        let mut sum = shares.next().unwrap_or_default();
-        for share in shares {
-            for (sum, gradient) in sum.iter_mut().zip(&share) {
-                let _ = sum.f_add_(gradient)?;
-            }
-        }
-        self.dense.step(&sum)
+        let dense: Vec<_> = shares.into_iter().map(|share| share.dense).collect();
+        self.dense.step(&dense, workers)
     }
 
     /// Every task over `rows`.
@@ -348,7 +363,8 @@ impl<'a> Trainer<'a> {
         let (fit, report) = (self.fit, self.report);
         let go_on = || report(&TrainingEvent::Evaluating);
         let num_tasks = fit.spec.tasks.len();
-        evaluate(&mut self.shards, rows, num_tasks, fit.user_column, &go_on)
+        let (workers, shards) = (&self.workers, &mut self.shards);
+        evaluate(workers, shards, rows, num_tasks, fit.user_column, &go_on)
     }
 
     fn rows(&self, epoch: usize, split: &str, start: Instant, scores: &[TaskScore]) -> Vec<Epoch> {
@@ -474,7 +490,8 @@ impl Running {
     }
 }
 
-/// What weights, moments and the copy of the best epoch take of the budget, while training runs.
+/// What weights, moments, the copy of the best epoch and a batch take of the budget, while training
+/// runs.
 struct Memory<'a> {
     budget: &'a dyn Budget,
     bytes: usize,
@@ -483,9 +500,13 @@ struct Memory<'a> {
 impl<'a> Memory<'a> {
     fn reserve(fit: &Fit<'a>) -> Result<Self> {
         let rows = fit.table_rows;
-        let bytes = fit
-            .options
-            .memory_bytes(fit.architecture, fit.spec, rows, fit.threads)?;
+        let bytes = fit.options.memory_bytes(
+            fit.architecture,
+            fit.spec,
+            rows,
+            fit.threads,
+            fit.train.rows(),
+        )?;
         if fit.budget.try_grow(bytes) {
             return Ok(Self {
                 budget: fit.budget,
@@ -493,9 +514,9 @@ impl<'a> Memory<'a> {
             });
         }
         Err(Error::resources(format!(
-            "the weights ({} embeddings of {} values, and the layers) and their optimizer need {} MB, \
-             more than the memory limit leaves; lower embedding_dim, max_vocabulary or the layers' \
-             units, or raise the limit",
+            "the weights ({} embeddings of {} values, and the layers), their optimizer and a batch need \
+             {} MB, more than the memory limit leaves; lower embedding_dim, max_vocabulary, the layers' \
+             units or batch_size, or raise the limit",
             fit.table_rows,
             fit.spec.embedding_dim,
             bytes.div_ceil(1 << 20)

@@ -5,6 +5,7 @@ mod early_stop;
 mod evaluate;
 mod fit;
 pub mod optimizer;
+mod prefetch;
 mod report;
 mod shard;
 mod threads;

@@ -5,26 +5,27 @@
 //! machine. The gradients are added in the order of the shares: one seed and one thread count give
 //! one result.
 //!
-//! Shapes: B rows of the share, C id columns, D embedding width, T tasks.
+//! Shapes: B rows of the share, F values of a row, T tasks.
 
 use std::ops::Range;
 
 use tch::{Device, Tensor};
 
-use super::evaluate::{append, task_loss};
-use crate::error::{Error, Result};
+use super::evaluate::task_loss;
+use super::threads::Workers;
+use crate::error::Result;
 use crate::feature::EncodedBatch;
-use crate::layer::{Draws, Mode, Params};
-use crate::model::{Architecture, Input, Network, Spec, TABLE};
+use crate::layer::{Draws, Mode, Params, Tape, Workspace};
+use crate::model::{Architecture, Network, Spec, TABLE};
 use crate::tensor::batch::{self, Batch};
-use crate::tensor::catch;
+use crate::tensor::memory::append;
 
-/// A replica of the network with gradients of its own.
+/// A replica of the network with gradients and buffers of its own.
 pub struct Shard {
     network: Network,
     leaves: Vec<Tensor>,
     tasks: Vec<usize>,
-    width: i64,
+    workspace: Workspace,
     device: Device,
 }
 
@@ -46,14 +47,14 @@ pub struct Share {
     pub losses: Vec<Tensor>,
     /// `[B, 1]` of each task.
     pub logits: Vec<Tensor>,
-    /// Of the dense weights, by name.
+    /// Gradients of the dense weights, by name.
     pub dense: Vec<Tensor>,
-    /// Of the embeddings: `[B * C, D]`; none without id columns.
+    /// Gradient of the network's input: `[B, F]`; none without id columns.
     pub fields: Option<Tensor>,
 }
 
 impl Shard {
-    /// A replica over `params`.
+    /// A replica over the weights that networks work with.
     ///
     /// # Errors
     /// As [`Network::new`].
@@ -61,17 +62,17 @@ impl Shard {
         architecture: &Architecture,
         spec: &Spec,
         table_rows: usize,
-        params: &Params,
+        working: &Params,
         device: Device,
     ) -> Result<Self> {
-        let params = params.leaves(TABLE);
+        let params = working.leaves(TABLE)?;
         let network = Network::new(architecture, spec, table_rows as i64, &params)?;
         let dense = params.tensors().into_iter().filter(|(n, _)| n != TABLE);
         Ok(Self {
             network,
             leaves: dense.map(|(_, tensor)| tensor).collect(),
             tasks: (0..spec.tasks.len()).collect(),
-            width: spec.embedding_dim,
+            workspace: Workspace::default(),
             device,
         })
     }
@@ -82,12 +83,11 @@ impl Shard {
     /// `Torch` when the device has no memory left.
     pub fn apply(&self, encoded: &EncodedBatch, rows: Range<usize>) -> Result<Vec<Vec<f32>>> {
         let _guard = tch::no_grad_guard();
+        self.workspace.start();
+        let mode = Mode::Apply(&self.workspace);
         let batch = Batch::rows(encoded, rows, self.device)?;
-        let input = Input {
-            fields: self.network.embed(&batch.ids),
-            numbers: batch.numbers,
-        };
-        let logits = self.network.logits(&input, &self.tasks, Mode::Apply);
+        let input = self.network.embed(&batch.ids, &batch.numbers, mode)?;
+        let logits = self.network.logits(&input, &self.tasks, mode)?;
         let mut all = vec![Vec::new(); logits.len()];
         for (values, logits) in all.iter_mut().zip(&logits) {
             append(values, logits)?;
@@ -103,20 +103,15 @@ impl Shard {
         let encoded = step.encoded;
         let batch = Batch::rows(encoded, rows.clone(), self.device)?;
         let labels = batch::labels(encoded, rows, self.device)?; // [B, T]
-        let fields = {
-            let _guard = tch::no_grad_guard();
-            self.network.embed(&batch.ids) // [B, C, D]
-        }
-        .set_requires_grad(true);
-        let input = Input {
-            fields: fields.shallow_clone(),
-            numbers: batch.numbers,
-        };
+        self.workspace.start();
         let [seed, epoch, number] = step.seed;
         let draws = Draws::new(&[seed, epoch, number, index]);
-        let logits = self
-            .network
-            .logits(&input, &self.tasks, Mode::Train(&draws));
+        let tape = Tape::new(draws, &self.workspace);
+        let mode = Mode::Train(&tape);
+        let input = self.network.embed(&batch.ids, &batch.numbers, mode)?;
+        let has_ids = !encoded.ids.is_empty();
+        let flat = input.flat.set_requires_grad(has_ids);
+        let logits = self.network.logits(&input, &self.tasks, mode)?;
         let losses: Vec<Tensor> = logits
             .iter()
             .zip(step.inside)
@@ -131,22 +126,17 @@ impl Shard {
             .map(|(loss, &weight)| loss * weight)
             .reduce(|sum, loss| sum + loss)
             .unwrap_or_else(|| Tensor::from(0f32));
-        let mut leaves: Vec<&Tensor> = self.leaves.iter().collect();
-        let has_fields = fields.numel() > 0;
-        if has_fields {
-            leaves.push(&fields);
+        let mut leaves: Vec<Tensor> = self.leaves.iter().map(Tensor::shallow_clone).collect();
+        if has_ids {
+            leaves.push(flat);
         }
-        let mut dense = Tensor::f_run_backward(&[&loss], &leaves, false, false)?;
-        let gradient = match has_fields {
-            true => dense.pop(),
-            false => None,
-        };
+        let losses = losses.iter().map(Tensor::detach).collect();
+        let logits = logits.iter().map(Tensor::detach).collect();
+        let mut dense = tape.backward(&loss, &leaves)?;
         Ok(Share {
-            losses: losses.iter().map(Tensor::detach).collect(),
-            logits: logits.iter().map(Tensor::detach).collect(),
-            fields: gradient
-                .map(|g| g.f_reshape([-1, self.width]))
-                .transpose()?,
+            losses,
+            logits,
+            fields: has_ids.then(|| dense.pop()).flatten(),
             dense,
         })
     }
@@ -158,35 +148,17 @@ impl Shard {
 /// # Errors
 /// Those of `work`; `Torch` when libtorch fails.
 pub fn in_shares<T: Send>(
+    workers: &Workers,
     shards: &mut [Shard],
     rows: usize,
     work: impl Fn(&mut Shard, Range<usize>, u64) -> Result<T> + Sync,
 ) -> Result<Vec<T>> {
     let size = rows.div_ceil(shards.len().max(1)).max(1);
-    let mut parts = shards.iter_mut().enumerate().filter_map(|(i, shard)| {
+    let parts = shards.iter_mut().enumerate().filter_map(|(i, shard)| {
         let range = (i * size).min(rows)..((i + 1) * size).min(rows);
         (!range.is_empty()).then_some((i as u64, shard, range))
     });
-    let Some((index, first, range)) = parts.next() else {
-        return Ok(Vec::new());
-    };
-    let work = &work;
-    std::thread::scope(|scope| {
-        let others: Vec<_> = parts
-            .map(|(index, shard, range)| {
-                scope.spawn(move || {
-                    tch::set_num_threads(1);
-                    catch(|| work(shard, range, index))
-                })
-            })
-            .collect();
-        tch::set_num_threads(1);
-        let mut results = vec![work(first, range, index)?];
-        for other in others {
-            results.push(other.join().map_err(|_| {
-                Error::internal("a thread of the training ended without a result")
-            })??);
-        }
-        Ok(results)
+    workers.run(parts.collect(), |(index, shard, range)| {
+        work(shard, range, index)
     })
 }

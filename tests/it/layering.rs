@@ -10,7 +10,7 @@ const RULES: &[(&str, &[&str], &[&str])] = &[
     ("feature", &["error"], &["arrow", "parquet", "tempfile"]),
     ("datagen", &["error"], &["arrow", "parquet", "tempfile"]),
     ("tensor", &["error", "feature"], &["arrow", "tch"]),
-    ("layer", &["error"], &["tch"]),
+    ("layer", &["error", "tensor"], &["tch"]),
     ("model", &["error", "feature", "layer"], &["tch"]),
     (
         "train",

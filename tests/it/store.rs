@@ -104,15 +104,33 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_newer_format_is_refused_by_name() {
-    use sha2::{Digest, Sha256};
+async fn another_format_is_refused_by_name() {
     let folder = tempfile::tempdir().unwrap();
     run(&engine(folder.path()).await, &create("m", 7))
         .await
         .unwrap();
     let version = folder.path().join("m/1");
+    with_format(&version, 99);
+    let error = scores(&engine(folder.path()).await, "m").await.unwrap_err();
+    assert!(
+        error.contains("manifest.json has format version 99") && error.contains("newer"),
+        "{error}"
+    );
+    with_format(&version, 1);
+    let error = scores(&engine(folder.path()).await, "m").await.unwrap_err();
+    assert!(
+        error.contains("format version 1") && error.contains("train the model again"),
+        "{error}"
+    );
+}
+
+/// Gives the version in `folder` another format, with checksums that are right.
+fn with_format(version: &Path, format: u32) {
+    use sha2::{Digest, Sha256};
     let manifest = std::fs::read_to_string(version.join("manifest.json")).unwrap();
-    let newer = manifest.replace("\"format_version\": 1", "\"format_version\": 99");
+    let (head, tail) = manifest.split_once("\"format_version\": ").unwrap();
+    let (_, tail) = tail.split_once(',').unwrap();
+    let newer = format!("{head}\"format_version\": {format},{tail}");
     assert_ne!(manifest, newer);
     std::fs::write(version.join("manifest.json"), &newer).unwrap();
     let sum = |text: &str| -> String {
@@ -125,11 +143,6 @@ async fn a_newer_format_is_refused_by_name() {
     let body = format!("{body}\n");
     let sums = format!("{body}{}  SHA256SUMS\n", sum(&body));
     std::fs::write(version.join("SHA256SUMS"), sums).unwrap();
-    let error = scores(&engine(folder.path()).await, "m").await.unwrap_err();
-    assert!(
-        error.contains("manifest.json has format version 99"),
-        "{error}"
-    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -153,13 +166,17 @@ async fn a_model_dropped_in_use_is_an_error_or_no_matter() {
     let folder = tempfile::tempdir().unwrap();
     let engine = engine(folder.path()).await;
     run(&engine, &create("m", 7)).await.unwrap();
-    let planned = engine
-        .sql("SELECT count(p_click) FROM PREDICT(MODEL m, TABLE logs)")
-        .await
-        .unwrap();
+    let sql = "SELECT count(p_click) FROM PREDICT(MODEL m, TABLE logs)";
+    let running = engine.sql(sql).await.unwrap();
+    let running = running.create_physical_plan().await.unwrap();
+    let planned = engine.sql(sql).await.unwrap();
     run(&engine, "DROP MODEL m").await.unwrap();
-    let error = planned.collect().await.unwrap_err().to_string();
+    let context = engine.context().task_ctx();
+    let error = datafusion::physical_plan::collect(running, context).await;
+    let error = error.unwrap_err().to_string();
     assert!(error.contains("model m.1 was dropped"), "{error}");
+    let error = planned.collect().await.unwrap_err().to_string();
+    assert!(error.contains("unknown model \"m\""), "{error}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -189,7 +206,13 @@ async fn a_cancelled_training_leaves_no_version() {
     stream.next().await.unwrap().unwrap();
     drop(stream);
     let start = std::time::Instant::now();
-    while std::fs::read_dir(folder.path()).unwrap().count() > 0 {
+    let drafts = || {
+        let entries = std::fs::read_dir(folder.path()).unwrap();
+        entries
+            .filter(|e| e.as_ref().unwrap().path().is_dir())
+            .count()
+    };
+    while drafts() > 0 {
         assert!(start.elapsed().as_secs() < 10, "the draft is still there");
         tokio::time::sleep(std::time::Duration::from_millis(20)).await;
     }
@@ -220,4 +243,57 @@ async fn register_all_teaches_a_plain_session() {
     let auc = "SELECT auc(click, predict('m', named_struct('user_id', user_id, 'price', price))['p_click']) FROM logs";
     run(auc.into()).await.unwrap();
     run("SELECT * FROM ml_drop('m')".into()).await.unwrap();
+}
+
+/// Whoever is done first: each statement has streamed the number that its version got.
+#[tokio::test(flavor = "multi_thread")]
+async fn trainings_at_once_have_versions_of_their_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let one = engine(folder.path()).await;
+    let other = engine(folder.path()).await;
+    let streamed = |batches: Vec<RecordBatch>| {
+        let column = batches[0].column_by_name("version").unwrap().clone();
+        column
+            .as_primitive::<arrow::datatypes::Int64Type>()
+            .value(0)
+    };
+    let (a, b) = (create("m", 1), create("m", 2));
+    let (a, b) = tokio::join!(run(&one, &a), run(&other, &b));
+    let mut versions = [(streamed(a.unwrap()), 1), (streamed(b.unwrap()), 2)];
+    versions.sort_unstable();
+    assert_eq!(versions.map(|(version, _)| version), [1, 2]);
+    for (version, seed) in versions {
+        let sql = format!("SELECT statement FROM ml_show_create('m.{version}')");
+        let shown = run(&one, &sql).await.unwrap();
+        let text = shown[0].column(0).as_string::<i32>().value(0).to_string();
+        assert!(text.contains(&format!("seed = {seed}")), "{text}");
+    }
+}
+
+/// Weights, vocabularies and activations count against the memory limit.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_model_larger_than_the_memory_limit_is_an_error_that_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let roomy = engine(folder.path()).await;
+    let large = "OPTIONS (input_label_cols = ['click'], epochs = 1, expert_units = [1024, 1024], num_experts = 16)";
+    let create = format!("CREATE MODEL large {large} AS SELECT * FROM logs");
+    run(&roomy, &create).await.unwrap();
+    let tight = Engine::builder()
+        .model_dir(folder.path())
+        .memory_limit(40_000_000)
+        .build()
+        .unwrap();
+    run(&tight, LOGS).await.unwrap();
+    let text = scores(&tight, "large").await.unwrap_err();
+    assert!(
+        text.contains("model large.1 needs") && text.contains("memory limit"),
+        "{text}"
+    );
+    // A batch of all rows, wide on its way through many experts of few weights.
+    let wide = "OPTIONS (input_label_cols = ['click'], batch_size = 1000000, num_experts = 1000, \
+                expert_units = [8], embedding_dim = 1, exclude_cols = ['price'])";
+    let create = format!("CREATE MODEL wide {wide} AS SELECT l.* FROM logs l CROSS JOIN logs m");
+    let text = run(&tight, &create).await.unwrap_err();
+    assert!(text.contains("batch_size"), "{text}");
+    run(&tight, "SELECT 1").await.unwrap();
 }

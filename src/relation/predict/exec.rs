@@ -2,7 +2,7 @@
 //! columns. All partitions run at once.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use arrow::array::{ArrayRef, RecordBatch};
 use arrow::datatypes::SchemaRef;
@@ -10,6 +10,7 @@ use datafusion::common::config::ConfigOptions;
 use datafusion::common::runtime::SpawnedTask;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::error::{DataFusionError, Result};
+use datafusion::execution::memory_pool::MemoryPool;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr};
 use datafusion::physical_plan::execution_plan::CardinalityEffect;
@@ -23,8 +24,11 @@ use datafusion::physical_plan::{
 };
 use futures::{StreamExt, TryStreamExt};
 
+use super::How;
 use crate::device;
+use crate::error::Error;
 use crate::feature::EncodedBatch;
+use crate::relation::budget::PoolBudget;
 use crate::store::{FittedModel, Loaded, OutputColumn, ScoreTimes};
 
 /// The physical node.
@@ -46,8 +50,10 @@ pub struct Prediction {
     pub features: Vec<Arc<dyn PhysicalExpr>>,
     /// The columns to add.
     pub outputs: Vec<OutputColumn>,
-    /// Where the network runs.
-    pub device: String,
+    /// How they are computed.
+    pub how: How,
+    /// Device and precision that this came to, once it has run.
+    pub used: OnceLock<(String, String)>,
 }
 
 impl PredictExec {
@@ -82,11 +88,16 @@ impl DisplayAs for PredictExec {
         let (model, names) = (self.prediction.model.name(), names.join(", "));
         match t {
             DisplayFormatType::TreeRender => write!(f, "model={model}\noutputs={names}"),
-            _ => write!(
-                f,
-                "PredictExec: model={model}, outputs=[{names}], device={}, precision=float32",
-                self.prediction.device
-            ),
+            _ => {
+                let how = &self.prediction.how;
+                let asked = (how.device.clone(), how.precision.clone());
+                let (device, precision) = self.prediction.used.get().unwrap_or(&asked);
+                write!(
+                    f,
+                    "PredictExec: model={model}, outputs=[{names}], device={device}, \
+                     precision={precision}"
+                )
+            }
         }
     }
 }
@@ -136,11 +147,12 @@ impl ExecutionPlan for PredictExec {
         partition: usize,
         context: Arc<TaskContext>,
     ) -> Result<SendableRecordBatchStream> {
-        let input = self.input.execute(partition, context)?;
+        let input = self.input.execute(partition, context.clone())?;
         let worker = Worker {
             prediction: self.prediction.clone(),
             schema: self.schema.clone(),
             loaded: None,
+            pool: context.memory_pool().clone(),
             buffer: EncodedBatch::default(),
             metrics: Metrics::new(&self.metrics, partition),
         };
@@ -216,6 +228,7 @@ struct Worker {
     prediction: Arc<Prediction>,
     schema: SchemaRef,
     loaded: Option<Arc<Loaded>>,
+    pool: Arc<dyn MemoryPool>,
     buffer: EncodedBatch,
     metrics: Metrics,
 }
@@ -226,7 +239,7 @@ impl Worker {
             Some(loaded) => loaded.clone(),
             None => self
                 .loaded
-                .insert(load(self.prediction.clone()).await?)
+                .insert(load(self.prediction.clone(), &self.pool).await?)
                 .clone(),
         };
         let timer = self.metrics.baseline.elapsed_compute().clone();
@@ -240,7 +253,9 @@ impl Worker {
             .collect::<Result<_>>()?;
         let tasks: Vec<_> = self.prediction.outputs.iter().map(|o| o.task).collect();
         let mut times = ScoreTimes::default();
-        let added = loaded.score(&inputs, rows, &tasks, &mut self.buffer, &mut times)?;
+        let batch_rows = self.prediction.how.batch_size;
+        let buffer = &mut self.buffer;
+        let added = loaded.score(&inputs, rows, &tasks, batch_rows, buffer, &mut times)?;
         self.metrics.batches.add(1);
         self.metrics.unseen.add(times.unseen as usize);
         self.metrics.encode.add_duration(times.encode);
@@ -253,10 +268,17 @@ impl Worker {
 }
 
 /// Loads the model off the async threads.
-async fn load(prediction: Arc<Prediction>) -> Result<Arc<Loaded>> {
+async fn load(prediction: Arc<Prediction>, pool: &Arc<dyn MemoryPool>) -> Result<Arc<Loaded>> {
+    let name = format!("PREDICT({})", prediction.model.name());
+    let budget = Arc::new(PoolBudget::new(&name, pool));
     SpawnedTask::spawn_blocking(move || {
-        let device = device::select(prediction.device.parse()?)?;
-        prediction.model.load(device)
+        let device = device::select(prediction.how.device.parse()?)?;
+        let products = device::products(prediction.how.precision.parse()?, device);
+        let loaded = prediction.model.load(device, products, budget)?;
+        let precision = device::precision_name(products).to_string();
+        // Every partition says the same.
+        let _ = prediction.used.set((device::name(device), precision));
+        Ok::<_, Error>(loaded)
     })
     .await
     .map_err(|e| DataFusionError::External(Box::new(e)))?

@@ -1,14 +1,16 @@
-//! `PREDICT(MODEL m, {TABLE t | (query)} [, tasks => [...]] [, device => ..])`: the query's columns and
-//! the model's predictions.
+//! `PREDICT(MODEL m, {TABLE t | (query)} [, tasks => [...]] [, device => ..] [, precision => ..]
+//! [, batch_size => n])`: the query's columns and the model's predictions.
 
 mod exec;
 mod node;
 mod prune;
+mod refresh;
 mod scalar;
 
 pub use exec::{PredictExec, Prediction};
 pub use node::PredictNode;
 pub use prune::PruneTasks;
+pub use refresh::RefreshModels;
 pub use scalar::LiftPredict;
 
 use datafusion::common::DFSchema;
@@ -19,10 +21,10 @@ use serde_json::Value;
 use super::call::Call;
 use super::environment::Environment;
 use super::settings::Settings;
-use super::transform;
-use crate::device::Choice;
+use super::transform::{self, Planner, Statement};
+use crate::device::{Choice, Precision};
 use crate::error::{Error, Result};
-use crate::store::FittedModel;
+use crate::store::{FittedModel, ModelName};
 
 /// Plans a call of PREDICT.
 ///
@@ -34,22 +36,74 @@ pub fn plan(
     environment: &Environment,
     context: &mut dyn RelationPlannerContext,
 ) -> Result<LogicalPlan> {
-    call.allow(2, &["tasks", "device"])?;
+    call.allow(2, &["tasks", "device", "precision", "batch_size"])?;
     let config = context.context_provider().options().clone();
-    let model = environment.model(&config, &call.model()?)?;
+    let name = ModelName::parse(&call.model()?)?;
+    let model = environment.store(&config).open(&name)?;
     let tasks = tasks(call, &model)?;
-    let device = call.text("device")?;
-    let device = device.unwrap_or_else(|| Settings::of(&config).device);
-    device.parse::<Choice>()?;
+    let how = How::parse(call, &model, &Settings::of(&config))?;
     let input = Call::plan_query(call.required_query(1)?, context)?;
-    let features = bind(&model, input.schema(), context)?;
+    let features = bind(&model, input.schema(), &mut Statement(context))?;
     let outputs = model.outputs();
     let outputs = outputs.into_iter().filter(|o| tasks.contains(&o.task));
-    let node = PredictNode::new(input, model, features, outputs.collect(), device)?;
+    let node = PredictNode::new(input, model, features, outputs.collect(), how)?;
+    let node = node.pinned(name.version.is_some());
     Ok(LogicalPlan::Extension(Extension {
         node: std::sync::Arc::new(node),
     }))
 }
+
+/// How a prediction is computed.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct How {
+    /// Where the network runs.
+    pub device: String,
+    /// What its products are computed in.
+    pub precision: String,
+    /// Rows that go through it at once; what suits the device when not given.
+    pub batch_size: Option<usize>,
+}
+
+impl How {
+    /// As the session says.
+    pub fn of(model: &FittedModel, settings: &Settings) -> Self {
+        // What the session leaves open is as it was in training.
+        let trained = model.manifest().options.get("precision");
+        let trained = trained.and_then(Value::as_str).unwrap_or("auto");
+        Self {
+            device: settings.device.clone(),
+            precision: match settings.precision.as_str() {
+                "auto" => trained.to_string(),
+                precision => precision.to_string(),
+            },
+            batch_size: None,
+        }
+    }
+
+    fn parse(call: &Call, model: &FittedModel, settings: &Settings) -> Result<Self> {
+        let mut how = Self::of(model, settings);
+        if let Some(device) = call.text("device")? {
+            device.parse::<Choice>()?;
+            how.device = device;
+        }
+        if let Some(precision) = call.text("precision")? {
+            precision.parse::<Precision>()?;
+            how.precision = precision;
+        }
+        if let Some(value) = call.value("batch_size")? {
+            let rows = value.as_u64().filter(|rows| (1..=MAX_BATCH).contains(rows));
+            how.batch_size = Some(rows.ok_or_else(|| {
+                Error::plan(format!(
+                    "option batch_size: expected a whole number from 1 to {MAX_BATCH}, got {value}"
+                ))
+            })? as usize);
+        }
+        Ok(how)
+    }
+}
+
+/// The largest batch_size.
+const MAX_BATCH: u64 = 1 << 20;
 
 /// The tasks that a call asks for, by position, rising.
 fn tasks(call: &Call, model: &FittedModel) -> Result<Vec<usize>> {
@@ -76,13 +130,9 @@ fn tasks(call: &Call, model: &FittedModel) -> Result<Vec<usize>> {
 }
 
 /// An expression over `schema` for each input of the model's encoder.
-fn bind(
-    model: &FittedModel,
-    schema: &DFSchema,
-    context: &mut dyn RelationPlannerContext,
-) -> Result<Vec<Expr>> {
+fn bind(model: &FittedModel, schema: &DFSchema, planner: &mut dyn Planner) -> Result<Vec<Expr>> {
     let derived = match &model.manifest().transform {
-        Some(list) => transform::features(list, model, schema, context)?,
+        Some(list) => transform::features(list, model, schema, planner)?,
         None => Vec::new(),
     };
     node::bind_features(model, schema, derived)

@@ -10,6 +10,7 @@ use datafusion::common::{Column, DFSchema, DFSchemaRef, TableReference};
 use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::{Expr, LogicalPlan, UserDefinedLogicalNodeCore};
 
+use super::How;
 use crate::error::Error;
 use crate::store::{FittedModel, OutputColumn};
 
@@ -23,7 +24,9 @@ pub struct PredictNode {
     features: Vec<Expr>,
     /// The columns to add.
     outputs: Vec<OutputColumn>,
-    device: String,
+    how: How,
+    /// Whether the statement named the version; else a later version takes its place.
+    pinned: bool,
     schema: DFSchemaRef,
 }
 
@@ -37,7 +40,7 @@ impl PredictNode {
         model: FittedModel,
         features: Vec<Expr>,
         outputs: Vec<OutputColumn>,
-        device: String,
+        how: How,
     ) -> Result<Self> {
         let schema = Arc::new(schema(&input, &model, &outputs)?);
         Ok(Self {
@@ -45,9 +48,20 @@ impl PredictNode {
             model,
             features,
             outputs,
-            device,
+            how,
+            pinned: false,
             schema,
         })
+    }
+
+    /// The same prediction, of this very version or of the model's default version.
+    pub fn pinned(self, pinned: bool) -> Self {
+        Self { pinned, ..self }
+    }
+
+    /// Whether the prediction is of this very version.
+    pub fn is_pinned(&self) -> bool {
+        self.pinned
     }
 
     /// The same prediction with only those outputs whose names `keep` holds.
@@ -65,8 +79,9 @@ impl PredictNode {
             self.model.clone(),
             self.features.clone(),
             outputs,
-            self.device.clone(),
+            self.how.clone(),
         )
+        .map(|node| node.pinned(self.pinned))
     }
 
     /// The node below.
@@ -89,13 +104,13 @@ impl PredictNode {
         &self.outputs
     }
 
-    /// Where the network runs.
-    pub fn device(&self) -> &str {
-        &self.device
+    /// How it is computed.
+    pub fn how(&self) -> &How {
+        &self.how
     }
 
-    fn identity(&self) -> (&str, &[OutputColumn], &str) {
-        (self.model.digest(), &self.outputs, &self.device)
+    fn identity(&self) -> (&str, &[OutputColumn], &How, bool) {
+        (self.model.digest(), &self.outputs, &self.how, self.pinned)
     }
 }
 
@@ -241,7 +256,8 @@ impl UserDefinedLogicalNodeCore for PredictNode {
             DataFusionError::Internal("a prediction lost the query that it reads".into())
         })?;
         let (model, outputs) = (self.model.clone(), self.outputs.clone());
-        Self::new(input, model, features, outputs, self.device.clone())
+        let node = Self::new(input, model, features, outputs, self.how.clone())?;
+        Ok(node.pinned(self.pinned))
     }
 
     fn necessary_children_exprs(&self, output_columns: &[usize]) -> Option<Vec<Vec<usize>>> {

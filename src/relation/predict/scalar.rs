@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use arrow::datatypes::{DataType, Field};
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
 use datafusion::common::{Column, DFSchema, ScalarValue};
@@ -16,10 +17,12 @@ use datafusion::logical_expr::{
 };
 use datafusion::optimizer::AnalyzerRule;
 
+use super::How;
 use super::node::{PredictNode, bind_features};
 use crate::function::predict::NAME;
 use crate::relation::environment::Environment;
 use crate::relation::settings::Settings;
+use crate::relation::transform::{self, Session};
 use crate::store::FittedModel;
 
 /// The analyzer rule.
@@ -106,13 +109,6 @@ impl LiftPredict {
                 ));
             }
         };
-        if model.manifest().transform.is_some() {
-            return Err(DataFusionError::Plan(format!(
-                "model {} has a TRANSFORM, which only PREDICT(MODEL {}, ...) in FROM applies",
-                model.name().name,
-                model.name().name
-            )));
-        }
         let row = call.args.get(1).ok_or_else(|| {
             DataFusionError::Plan(
                 "predict needs a struct of features as its second argument: \
@@ -120,7 +116,10 @@ impl LiftPredict {
                     .into(),
             )
         })?;
-        let derived = fields(row, input.schema())?;
+        let mut derived = fields(row, input.schema())?;
+        if let Some(list) = &model.manifest().transform {
+            derived = self.transformed(list, &model, derived)?;
+        }
         let features = bind_features(&model, &DFSchema::empty(), derived)?;
         // Names that no other call of this plan has.
         let prefix = format!("__{}_{}_", model.name(), input.schema().fields().len());
@@ -133,12 +132,48 @@ impl LiftPredict {
             })
             .collect();
         let value = structure(&model, &prefix);
-        let device = Settings::of(config).device;
-        let node = PredictNode::new(input, model, features, outputs, device)?;
+        let how = How::of(&model, &Settings::of(config));
+        // The name has just been looked up, and its columns have names of their own.
+        let node = PredictNode::new(input, model, features, outputs, how)?.pinned(true);
         let node = Arc::new(node);
         Ok((LogicalPlan::Extension(Extension { node }), value))
     }
+
+    /// The fields of the row, and what the model's TRANSFORM makes of them.
+    fn transformed(&self, list: &str, model: &FittedModel, row: Vec<Value>) -> Result<Vec<Value>> {
+        let fields: Vec<Field> = row
+            .iter()
+            .map(|(name, _, field)| field.clone().with_name(name))
+            .collect();
+        let schema = DFSchema::from_unqualified_fields(fields.into(), HashMap::new())?;
+        let mut planner = Session(self.environment.session()?);
+        let mut values = transform::features(list, model, &schema, &mut planner)?;
+        for (_, expr, _) in &mut values {
+            *expr = expr
+                .clone()
+                .transform_up(|e| match &e {
+                    Expr::Column(column) => {
+                        let found = row.iter().find(|(name, ..)| *name == column.name);
+                        Ok(found.map_or(Transformed::no(e.clone()), |(_, value, _)| {
+                            Transformed::yes(value.clone())
+                        }))
+                    }
+                    _ => Ok(Transformed::no(e)),
+                })
+                .data()?;
+        }
+        let own = values.len();
+        for value in row {
+            if !values[..own].iter().any(|(name, ..)| *name == value.0) {
+                values.push(value);
+            }
+        }
+        Ok(values)
+    }
 }
+
+/// A value of the row: its name, expression and field.
+type Value = (String, Expr, Field);
 
 /// The distinct calls of predict in a plan's own expressions.
 fn calls(plan: &LogicalPlan) -> Result<Vec<ScalarFunction>> {
@@ -169,7 +204,7 @@ fn replace(expr: Expr, values: &HashMap<ScalarFunction, Expr>) -> Result<Expr> {
 }
 
 /// The fields of a struct expression: name, expression and field.
-fn fields(row: &Expr, schema: &DFSchema) -> Result<Vec<(String, Expr, arrow::datatypes::Field)>> {
+fn fields(row: &Expr, schema: &DFSchema) -> Result<Vec<Value>> {
     let pairs: Vec<(String, Expr)> = match row {
         Expr::ScalarFunction(f) if f.func.name() == "named_struct" => f
             .args
@@ -183,7 +218,7 @@ fn fields(row: &Expr, schema: &DFSchema) -> Result<Vec<(String, Expr, arrow::dat
             })
             .collect(),
         row => match row.get_type(schema)? {
-            arrow::datatypes::DataType::Struct(fields) => fields
+            DataType::Struct(fields) => fields
                 .iter()
                 .map(|f| (f.name().clone(), get_field(row.clone(), f.name().as_str())))
                 .collect(),

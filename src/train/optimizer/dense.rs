@@ -1,111 +1,298 @@
-//! Steps of the dense weights, all of them at every batch.
+//! Steps of the dense weights, all of them at every batch. They lie in one buffer side by side.
 
-use tch::{Device, Tensor};
+use half::bf16;
+use multiversion::multiversion;
+use tch::{Device, Kind, Tensor};
 
 use super::{ADAGRAD_EPSILON, ADAM_EPSILON, BETA1, BETA2, Rule, adam_correction, adam_step};
 use crate::error::Result;
+use crate::tensor::element::Element;
 use crate::tensor::memory::{as_mut_slice, as_slice};
+use crate::train::threads::Workers;
 
 /// Dense weights with their moments.
 pub struct DenseOptimizer {
     rule: Rule,
     learn_rate: f32,
     l2: f32,
-    weights: Vec<Tensor>,
-    first: Vec<Tensor>,
-    second: Vec<Tensor>,
+    flat: Tensor,   // [n]
+    first: Tensor,  // [n] for Adam, empty for Adagrad
+    second: Tensor, // [n]
+    weights: Vec<Weight>,
     step: i32,
 }
 
+/// One weight's part of the buffer.
+struct Weight {
+    len: usize,
+    /// The copy that the network computes with, where it is not the weight itself.
+    copy: Option<Tensor>,
+}
+
 impl DenseOptimizer {
-    /// An optimizer of `weights`, which it shares with the network and whose order gradients keep. `l2` adds `l2 * w` to the
-    /// gradient.
-    pub fn new(rule: Rule, learn_rate: f64, l2: f64, weights: Vec<Tensor>) -> Self {
-        let zeros = || weights.iter().map(Tensor::zeros_like).collect::<Vec<_>>();
+    /// An optimizer of the weights in `flat`, f32. `working` are the network's in the same order: the
+    /// weights themselves, or copies of another kind, which every step renews. `l2` adds `l2 * w` to
+    /// the gradient.
+    pub fn new(rule: Rule, learn_rate: f64, l2: f64, flat: Tensor, working: &[Tensor]) -> Self {
+        let weight = |tensor: &Tensor| Weight {
+            len: tensor.numel(),
+            copy: (tensor.kind() != Kind::Float).then(|| tensor.detach()),
+        };
         Self {
             rule,
             learn_rate: learn_rate as f32,
             l2: l2 as f32,
             first: match rule {
-                Rule::Adam => zeros(),
-                Rule::Adagrad => Vec::new(),
+                Rule::Adam => flat.zeros_like(),
+                Rule::Adagrad => Tensor::zeros([0], (Kind::Float, flat.device())),
             },
-            second: zeros(),
-            weights,
+            second: flat.zeros_like(),
+            weights: working.iter().map(weight).collect(),
+            flat,
             step: 0,
         }
     }
 
-    /// One step down `gradients`, one for each weight.
+    /// One step down the sum of `gradients`: of each share one for each weight, undefined where the
+    /// loss does not depend on it.
     ///
     /// # Errors
     /// `Torch` when the device has no memory left.
-    pub fn step(&mut self, gradients: &[Tensor]) -> Result<()> {
+    pub fn step(&mut self, gradients: &[Vec<Tensor>], workers: &Workers) -> Result<()> {
         let _guard = tch::no_grad_guard();
         self.step += 1;
-        for (i, gradient) in gradients.iter().enumerate() {
-            if gradient.defined() {
-                match gradient.device() {
-                    Device::Cpu => self.step_in_place(i, &gradient.contiguous())?,
-                    _ => self.step_by_operators(i, gradient)?,
-                }
+        match self.flat.device() {
+            Device::Cpu => self.step_in_place(gradients, workers),
+            _ => self.step_by_operators(gradients),
+        }
+    }
+
+    /// Copies the weights to those that the network computes with.
+    ///
+    /// # Errors
+    /// `Torch` when libtorch fails.
+    pub fn refresh(&mut self) -> Result<()> {
+        let _guard = tch::no_grad_guard();
+        let mut at = 0;
+        for weight in &mut self.weights {
+            if let Some(copy) = &mut weight.copy {
+                let part = self.flat.f_narrow(0, at, weight.len as i64)?;
+                copy.f_copy_(&part.f_view_as(copy)?)?;
             }
+            at += weight.len as i64;
         }
         Ok(())
     }
 
-    fn step_in_place(&mut self, i: usize, gradient: &Tensor) -> Result<()> {
-        let mut weight = self.weights[i].detach();
-        let weights = as_mut_slice(&mut weight)?;
-        let gradients = as_slice(gradient)?;
-        let seconds = as_mut_slice(&mut self.second[i])?;
-        let l2 = self.l2;
-        match self.rule {
-            Rule::Adam => {
-                let (scale, root_scale) = adam_correction(self.step);
-                let rate = self.learn_rate * scale;
-                let firsts = as_mut_slice(&mut self.first[i])?;
-                for (((w, &g), m), v) in weights.iter_mut().zip(gradients).zip(firsts).zip(seconds)
-                {
-                    adam_step(w, g + l2 * *w, m, v, rate, root_scale);
-                }
+    fn step_in_place(&mut self, gradients: &[Vec<Tensor>], workers: &Workers) -> Result<()> {
+        let rule = Step {
+            rule: self.rule,
+            learn_rate: self.learn_rate,
+            l2: self.l2,
+            correction: adam_correction(self.step),
+        };
+        let threads = workers.count();
+        let mut shares: Vec<Vec<Piece>> = (0..threads).map(|_| Vec::new()).collect();
+        let mut flat = as_mut_slice::<f32>(&mut self.flat)?;
+        let mut first = as_mut_slice::<f32>(&mut self.first)?;
+        let mut second = as_mut_slice::<f32>(&mut self.second)?;
+        for (i, weight) in self.weights.iter_mut().enumerate() {
+            let len = weight.len;
+            let mut weights = take(&mut flat, len);
+            let mut firsts = take(&mut first, len);
+            let mut seconds = take(&mut second, len);
+            let mut copies = match &mut weight.copy {
+                Some(copy) => as_mut_slice::<bf16>(copy)?,
+                None => &mut [],
+            };
+            let gradients: Vec<_> = gradients.iter().map(|g| &g[i]).collect();
+            let gradients: Vec<_> = gradients.into_iter().filter(|g| g.defined()).collect();
+            if gradients.is_empty() {
+                continue;
             }
-            Rule::Adagrad => {
-                for ((w, &g), v) in weights.iter_mut().zip(gradients).zip(seconds) {
-                    let g = g + l2 * *w;
-                    *v += g * g;
-                    *w -= self.learn_rate * g / (v.sqrt() + ADAGRAD_EPSILON);
-                }
+            // Every thread takes a part of every weight.
+            let size = len.div_ceil(threads);
+            for (t, share) in shares.iter_mut().enumerate() {
+                let (from, to) = ((t * size).min(len), ((t + 1) * size).min(len));
+                share.push(Piece {
+                    weights: take(&mut weights, to - from),
+                    first: take(&mut firsts, to - from),
+                    second: take(&mut seconds, to - from),
+                    copies: take(&mut copies, to - from),
+                    gradients: gradients
+                        .iter()
+                        .map(|g| match g.kind() {
+                            Kind::BFloat16 => Ok(Gradient::Half(&as_slice(g)?[from..to])),
+                            _ => Ok(Gradient::Full(&as_slice(g)?[from..to])),
+                        })
+                        .collect::<Result<_>>()?,
+                });
             }
         }
+        workers.run(shares, |pieces| {
+            for piece in pieces {
+                rule.take(piece);
+            }
+            Ok(())
+        })?;
         Ok(())
     }
 
-    fn step_by_operators(&mut self, i: usize, gradient: &Tensor) -> Result<()> {
-        let mut weight = self.weights[i].detach();
+    fn step_by_operators(&mut self, gradients: &[Vec<Tensor>]) -> Result<()> {
+        let mut parts = Vec::with_capacity(self.weights.len());
+        for (i, weight) in self.weights.iter().enumerate() {
+            let zeros = Tensor::f_zeros([weight.len as i64], (Kind::Float, self.flat.device()))?;
+            let defined = gradients.iter().map(|g| &g[i]).filter(|g| g.defined());
+            let sum = defined.fold(Ok(zeros), |sum: Result<Tensor>, g| {
+                Ok(sum?.f_add(&g.f_reshape([-1])?.f_to_kind(Kind::Float)?)?)
+            });
+            parts.push(sum?);
+        }
+        let weight = &mut self.flat;
+        let gradient = Tensor::f_cat(&parts, 0)?;
         let gradient = gradient.f_add(&weight.f_mul_scalar(f64::from(self.l2))?)?;
-        let second = &mut self.second[i];
         match self.rule {
             Rule::Adam => {
                 let (scale, root_scale) = adam_correction(self.step);
                 let rate = f64::from(self.learn_rate * scale);
-                let first = &mut self.first[i];
-                let _ = first.f_lerp_(&gradient, f64::from(1. - BETA1))?;
-                let _ = second.f_lerp_(&gradient.f_square()?, f64::from(1. - BETA2))?;
-                let root = second
+                let _ = self.first.f_lerp_(&gradient, f64::from(1. - BETA1))?;
+                let squares = gradient.f_square()?;
+                let _ = self.second.f_lerp_(&squares, f64::from(1. - BETA2))?;
+                let root = self
+                    .second
                     .f_sqrt()?
                     .f_mul_scalar(f64::from(root_scale))?
                     .f_add_scalar(f64::from(ADAM_EPSILON))?;
-                let _ = weight.f_sub_(&first.f_div(&root)?.f_mul_scalar(rate)?)?;
+                let _ = weight.f_sub_(&self.first.f_div(&root)?.f_mul_scalar(rate)?)?;
             }
             Rule::Adagrad => {
-                let _ = second.f_add_(&gradient.f_square()?)?;
-                let root = second.f_sqrt()?.f_add_scalar(f64::from(ADAGRAD_EPSILON))?;
+                let _ = self.second.f_add_(&gradient.f_square()?)?;
+                let root = self
+                    .second
+                    .f_sqrt()?
+                    .f_add_scalar(f64::from(ADAGRAD_EPSILON))?;
                 let rate = f64::from(self.learn_rate);
                 let _ = weight.f_sub_(&gradient.f_div(&root)?.f_mul_scalar(rate)?)?;
             }
         }
-        Ok(())
+        self.refresh()
+    }
+}
+
+/// Cuts the first `len` elements off, all that are left where there are fewer.
+fn take<'a, T>(rest: &mut &'a mut [T], len: usize) -> &'a mut [T] {
+    let all = std::mem::take(rest);
+    let (head, tail) = all.split_at_mut(len.min(all.len()));
+    *rest = tail;
+    head
+}
+
+/// A thread's part of a weight; `first` and `copies` are empty where there are none.
+struct Piece<'a> {
+    weights: &'a mut [f32],
+    first: &'a mut [f32],
+    second: &'a mut [f32],
+    copies: &'a mut [bf16],
+    gradients: Vec<Gradient<'a>>,
+}
+
+/// A share's gradient of a piece.
+enum Gradient<'a> {
+    Full(&'a [f32]),
+    Half(&'a [bf16]),
+}
+
+/// What a step of a weight needs to know.
+#[derive(Clone, Copy)]
+struct Step {
+    rule: Rule,
+    learn_rate: f32,
+    l2: f32,
+    correction: (f32, f32),
+}
+
+/// Weights that are stepped at once, so that the sum of their gradients stays in the cache.
+const BLOCK: usize = 512;
+
+impl Step {
+    fn take(self, piece: Piece) {
+        let mut sum = [0f32; BLOCK];
+        for from in (0..piece.weights.len()).step_by(BLOCK) {
+            let to = (from + BLOCK).min(piece.weights.len());
+            let sum = &mut sum[..to - from];
+            sum.fill(0.);
+            for gradient in &piece.gradients {
+                match gradient {
+                    Gradient::Full(gradient) => add(sum, &gradient[from..to]),
+                    Gradient::Half(gradient) => add(sum, &gradient[from..to]),
+                }
+            }
+            let weights = &mut piece.weights[from..to];
+            let second = &mut piece.second[from..to];
+            match self.rule {
+                Rule::Adam => self.adam(weights, sum, &mut piece.first[from..to], second),
+                Rule::Adagrad => self.adagrad(weights, sum, second),
+            }
+            if !piece.copies.is_empty() {
+                renew(&mut piece.copies[from..to], weights);
+            }
+        }
+    }
+
+    fn adam(self, weights: &mut [f32], gradient: &[f32], first: &mut [f32], second: &mut [f32]) {
+        let (scale, root_scale) = self.correction;
+        adam(
+            weights,
+            gradient,
+            first,
+            second,
+            self.l2,
+            self.learn_rate * scale,
+            root_scale,
+        );
+    }
+
+    fn adagrad(self, weights: &mut [f32], gradient: &[f32], second: &mut [f32]) {
+        adagrad(weights, gradient, second, self.l2, self.learn_rate);
+    }
+}
+
+#[multiversion(targets = "simd")]
+fn add<E: Element>(sum: &mut [f32], gradient: &[E]) {
+    for (sum, g) in sum.iter_mut().zip(gradient) {
+        *sum += g.widen();
+    }
+}
+
+#[multiversion(targets = "simd")]
+fn renew(copies: &mut [bf16], weights: &[f32]) {
+    for (copy, weight) in copies.iter_mut().zip(weights) {
+        *copy = <bf16 as Element>::narrow(*weight);
+    }
+}
+
+#[multiversion(targets = "simd")]
+fn adam(
+    weights: &mut [f32],
+    gradient: &[f32],
+    first: &mut [f32],
+    second: &mut [f32],
+    l2: f32,
+    rate: f32,
+    root_scale: f32,
+) {
+    let moments = first.iter_mut().zip(second);
+    for ((w, &g), (m, v)) in weights.iter_mut().zip(gradient).zip(moments) {
+        adam_step(w, g + l2 * *w, m, v, rate, root_scale);
+    }
+}
+
+#[multiversion(targets = "simd")]
+fn adagrad(weights: &mut [f32], gradient: &[f32], second: &mut [f32], l2: f32, rate: f32) {
+    for ((w, &g), v) in weights.iter_mut().zip(gradient).zip(second) {
+        let g = g + l2 * *w;
+        *v += g * g;
+        *w -= rate * g / (v.sqrt() + ADAGRAD_EPSILON);
     }
 }
 
@@ -117,14 +304,21 @@ mod tests {
         Tensor::from_slice(&[1f32, -2., 0.5])
     }
 
+    fn optimizer(rule: Rule, l2: f64, flat: &Tensor, working: &[Tensor]) -> DenseOptimizer {
+        DenseOptimizer::new(rule, 0.1, l2, flat.shallow_clone(), working)
+    }
+
     /// Two steps by the paper's equations, written out.
     #[test]
     fn adam_takes_the_steps_of_the_paper() {
-        let mut adam = DenseOptimizer::new(Rule::Adam, 0.1, 0., vec![weight()]);
-        adam.step(&[Tensor::from_slice(&[1f32, 2., -3.])]).unwrap();
-        adam.step(&[Tensor::from_slice(&[0.5f32, -1., 0.])])
-            .unwrap();
-        let got = Vec::<f32>::try_from(&adam.weights[0]).unwrap();
+        let workers = Workers::start(2).unwrap();
+        let flat = weight();
+        let mut adam = optimizer(Rule::Adam, 0., &flat, &[flat.shallow_clone()]);
+        for g in [[1f32, 2., -3.], [0.5, -1., 0.]] {
+            adam.step(&[vec![Tensor::from_slice(&g)]], &workers)
+                .unwrap();
+        }
+        let got = Vec::<f32>::try_from(&flat).unwrap();
         // The first step is -0.1 * sign(g); the second uses m / (1 - 0.9^2) and v / (1 - 0.999^2).
         let expected: Vec<f32> = [
             (1., 0.9 * 0.1 + 0.1 * 0.5, 0.999 * 0.001 + 0.001 * 0.25),
@@ -142,19 +336,38 @@ mod tests {
         }
     }
 
-    /// The kernel in place and the operators that a GPU uses are one rule.
+    /// The kernel in place, over shares and threads, and the operators that a GPU uses are one rule;
+    /// both renew the network's copies.
     #[test]
     fn both_paths_take_the_same_steps() {
+        let workers = Workers::start(2).unwrap();
         for rule in [Rule::Adam, Rule::Adagrad] {
-            let mut a = DenseOptimizer::new(rule, 0.1, 0.01, vec![weight()]);
-            let mut b = DenseOptimizer::new(rule, 0.1, 0.01, vec![weight()]);
-            for g in [[1f32, 2., -3.], [0.5, -1., 0.]] {
-                let g = Tensor::from_slice(&g);
-                a.step(std::slice::from_ref(&g)).unwrap();
-                b.step += 1;
-                b.step_by_operators(0, &g).unwrap();
-            }
-            assert!(a.weights[0].allclose(&b.weights[0], 1e-5, 1e-6, false));
+            let ways = [true, false].map(|in_place| {
+                let flat = Tensor::cat(&[weight(), weight() * 2.], 0);
+                let copy = weight().to_kind(Kind::BFloat16);
+                let second = flat.narrow(0, 3, 3);
+                let working = [copy.shallow_clone(), second];
+                let mut optimizer = optimizer(rule, 0.01, &flat, &working);
+                for g in [[1f32, 2., -3.], [0.5, -1., 0.]] {
+                    let g = Tensor::from_slice(&g);
+                    let half = (&g / 2.).to_kind(Kind::BFloat16);
+                    let gradients = [
+                        vec![half.shallow_clone(), g.shallow_clone()],
+                        vec![half, Tensor::new()],
+                    ];
+                    match in_place {
+                        true => optimizer.step(&gradients, &workers).unwrap(),
+                        false => {
+                            optimizer.step += 1;
+                            optimizer.step_by_operators(&gradients).unwrap();
+                        }
+                    }
+                }
+                let renewed = flat.narrow(0, 0, 3).to_kind(Kind::BFloat16);
+                assert!(copy.equal(&renewed), "{rule:?}");
+                flat
+            });
+            assert!(ways[0].allclose(&ways[1], 1e-5, 1e-6, false), "{rule:?}");
         }
     }
 }

@@ -1,0 +1,62 @@
+//! Models that stay loaded between queries.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::model::Loaded;
+use crate::error::Result;
+
+/// Models that stay loaded.
+const LOADED: usize = 8;
+
+/// Loaded models by the checksum of their files and their device.
+#[derive(Debug, Default)]
+pub struct Cache {
+    /// The latest used last.
+    entries: Mutex<Vec<(String, Arc<Loaded>)>>,
+    /// Held while a model is loaded, so that partitions that begin together load it once.
+    loading: Mutex<()>,
+}
+
+impl Cache {
+    /// The entry of that key, made by `load` when it is not there.
+    ///
+    /// # Errors
+    /// Those of `load`.
+    pub fn get(&self, key: &str, load: impl FnOnce() -> Result<Loaded>) -> Result<Arc<Loaded>> {
+        if let Some(found) = self.find(key) {
+            return Ok(found);
+        }
+        let _alone = lock(&self.loading);
+        if let Some(found) = self.find(key) {
+            return Ok(found);
+        }
+        let loaded = Arc::new(load()?);
+        let mut entries = lock(&self.entries);
+        if entries.len() >= LOADED {
+            entries.remove(0);
+        }
+        entries.push((key.to_string(), loaded.clone()));
+        Ok(loaded)
+    }
+
+    /// Forgets models that nobody uses now; returns whether there were any.
+    pub fn forget_idle(&self) -> bool {
+        let mut entries = lock(&self.entries);
+        let before = entries.len();
+        entries.retain(|(_, loaded)| Arc::strong_count(loaded) > 1);
+        entries.len() < before
+    }
+
+    fn find(&self, key: &str) -> Option<Arc<Loaded>> {
+        let mut entries = lock(&self.entries);
+        let at = entries.iter().position(|(k, _)| k == key)?;
+        let entry = entries.remove(at);
+        let found = entry.1.clone();
+        entries.push(entry);
+        Some(found)
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

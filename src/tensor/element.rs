@@ -1,0 +1,78 @@
+//! The numbers that tensors hold, as Rust sees them.
+
+use half::bf16;
+use tch::Kind;
+
+/// A number whose memory a tensor and a slice can share.
+pub trait Plain: Copy + Send + Sync + 'static {
+    /// libtorch's name of the type.
+    const KIND: Kind;
+}
+
+/// A number that kernels compute with, in f32.
+pub trait Element: Plain {
+    /// The same value.
+    fn widen(self) -> f32;
+    /// The nearest value, ties to even.
+    fn narrow(value: f32) -> Self;
+}
+
+impl Plain for i32 {
+    const KIND: Kind = Kind::Int;
+}
+
+impl Plain for f32 {
+    const KIND: Kind = Kind::Float;
+}
+
+impl Plain for bf16 {
+    const KIND: Kind = Kind::BFloat16;
+}
+
+impl Element for f32 {
+    #[inline(always)]
+    fn widen(self) -> f32 {
+        self
+    }
+
+    #[inline(always)]
+    fn narrow(value: f32) -> Self {
+        value
+    }
+}
+
+// Spelled out without branches, so that loops become vector instructions.
+impl Element for bf16 {
+    #[inline(always)]
+    fn widen(self) -> f32 {
+        f32::from_bits(u32::from(self.to_bits()) << 16)
+    }
+
+    #[inline(always)]
+    fn narrow(value: f32) -> Self {
+        let bits = value.to_bits();
+        // A NaN of libtorch or of Rust's own arithmetic has bits that survive this.
+        let rounded = bits.wrapping_add(0x7fff + ((bits >> 16) & 1));
+        Self::from_bits((rounded >> 16) as u16)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bfloat16_rounds_as_its_library_does() {
+        let mut bits = 0u32;
+        for _ in 0..100_000 {
+            bits = bits.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            let value = f32::from_bits(bits);
+            if !value.is_nan() {
+                let got = <bf16 as Element>::narrow(value);
+                assert_eq!(got.to_bits(), bf16::from_f32(value).to_bits());
+                assert_eq!(got.widen(), got.to_f32());
+            }
+        }
+        assert!(<bf16 as Element>::narrow(f32::NAN).widen().is_nan());
+    }
+}
