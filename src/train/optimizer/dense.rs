@@ -143,10 +143,11 @@ impl DenseOptimizer {
         for (i, weight) in self.weights.iter().enumerate() {
             let zeros = Tensor::f_zeros([weight.len as i64], (Kind::Float, self.flat.device()))?;
             let defined = gradients.iter().map(|g| &g[i]).filter(|g| g.defined());
-            let sum = defined.fold(Ok(zeros), |sum: Result<Tensor>, g| {
-                Ok(sum?.f_add(&g.f_reshape([-1])?.f_to_kind(Kind::Float)?)?)
-            });
-            parts.push(sum?);
+            let mut sum = zeros;
+            for gradient in defined {
+                sum = sum.f_add(&gradient.f_reshape([-1])?.f_to_kind(Kind::Float)?)?;
+            }
+            parts.push(sum);
         }
         let weight = &mut self.flat;
         let gradient = Tensor::f_cat(&parts, 0)?;
