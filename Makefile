@@ -30,7 +30,7 @@ endif
 
 # One thing after the other, also under make -j: the cheap checks come first.
 .NOTPARALLEL:
-.PHONY: help demo test tools build libtorch data walk fmt lint clean
+.PHONY: help demo test bench tools build libtorch data walk fmt lint clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1@\2/p' Makefile | awk -F@ '{ printf "%-17s%s\n", $$1, $$2 }'
@@ -57,6 +57,9 @@ walk: build data
 
 fmt: ## format the sources
 	@$(CARGO) fmt
+
+bench: tools libtorch ## measure rows per second
+	@$(USE_LIBTORCH) scripts/cargo.sh bench --bench speed
 
 lint: tools libtorch ## check the format, and let clippy warn of nothing
 	@$(CARGO) fmt --check

@@ -110,6 +110,13 @@ impl RowSet {
         matches!(self.inner.store, Store::Memory(_))
     }
 
+    /// The numbers of all rows, 0 to [`RowSet::rows`], in another order for each seed and epoch.
+    pub fn shuffled(&self, seed: u64, epoch: u64) -> Vec<i64> {
+        let mut numbers: Vec<i64> = (0..self.rows() as i64).collect();
+        shuffle(&mut numbers, &mut generator(seed, epoch));
+        numbers
+    }
+
     /// All rows in batches of `batch_size`, the last one with what is left.
     pub fn batches(&self, batch_size: usize, order: Order) -> BatchIter {
         let words = self.inner.finisher.words().max(1);
@@ -338,5 +345,9 @@ mod tests {
         sorted.sort_unstable();
         assert_eq!(sorted, (0..n as i32).collect::<Vec<_>>());
         assert_ne!(ids, sorted);
+        let mut numbers = rows(&[9]).shuffled(7, 0);
+        assert_ne!(numbers, rows(&[9]).shuffled(7, 1));
+        numbers.sort_unstable();
+        assert_eq!(numbers, (0..9).collect::<Vec<_>>());
     }
 }

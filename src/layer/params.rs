@@ -13,6 +13,7 @@ use std::sync::{Mutex, PoisonError};
 use tch::{Device, Kind, Tensor};
 
 use crate::error::{Error, Result};
+use crate::tensor::memory::prefer_large_pages;
 
 /// How a new weight begins.
 #[derive(Clone, Copy, Debug)]
@@ -92,7 +93,10 @@ impl Params {
     pub fn loaded(tensors: Vec<(String, Tensor)>, device: Device) -> Result<Self> {
         let tensors = tensors
             .into_iter()
-            .map(|(name, tensor)| Ok((name, tensor.f_to_device(device)?)))
+            .map(|(name, tensor)| {
+                prefer_large_pages(&tensor);
+                Ok((name, tensor.f_to_device(device)?))
+            })
             .collect::<Result<_>>()?;
         Ok(Self {
             tensors: RefCell::new(tensors),
@@ -296,7 +300,9 @@ fn new(path: &str, shape: &[i64], init: Init, seed: u64) -> Result<Tensor> {
     };
     let _alone = GENERATOR.lock().unwrap_or_else(PoisonError::into_inner);
     tch::manual_seed((seed ^ fnv1a(path)) as i64);
-    Ok(Tensor::f_empty(shape, options)?.f_normal_(0., std)?)
+    let mut tensor = Tensor::f_empty(shape, options)?;
+    prefer_large_pages(&tensor);
+    Ok(tensor.f_normal_(0., std)?)
 }
 
 /// The FNV-1a hash of `text` (Fowler, Noll, Vo).

@@ -46,7 +46,8 @@ pub struct Relation {
 pub static ALL: &[Relation] = &[
     Relation {
         name: "predict",
-        syntax: "PREDICT(MODEL m, {TABLE t | (query)} [, tasks => [..]] [, device => '..'])",
+        syntax: "PREDICT(MODEL m, {TABLE t | (query)} [, tasks => [..]] [, device => '..'] \
+                 [, precision => '..'] [, batch_size => n])",
         description: "The rows of the query with the model's predictions: a column p_TASK for each \
                       task, the probability of its label.",
         example: "SELECT user_id, p_click FROM PREDICT(MODEL ranker, TABLE candidates)",

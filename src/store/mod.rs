@@ -20,5 +20,5 @@ mod replica;
 
 pub use catalog::{Store, taken};
 pub use manifest::{FORMAT_VERSION, Manifest, StoredScore};
-pub use model::{FittedModel, Loaded, OutputColumn, ScoreTimes};
+pub use model::{FittedModel, Loaded, OutputColumn};
 pub use name::ModelName;

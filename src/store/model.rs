@@ -16,7 +16,7 @@ use super::manifest::Manifest;
 use super::name::ModelName;
 use super::replica::{Replica, ReplicaPool};
 use crate::error::{Error, Result};
-use crate::feature::{Budget, Charge, EncodedBatch, Encoder};
+use crate::feature::{Budget, Charge, Encoder};
 use crate::layer::{Mode, Params};
 use crate::model::{self, Network};
 use crate::tensor::batch::Batch;
@@ -30,8 +30,10 @@ pub const WEIGHTS: &str = "weights.safetensors";
 /// The vocabularies' file.
 pub const VOCABULARY: &str = "vocabulary.parquet";
 
-/// Rows that go through the network at once on a CPU, so that a layer's output stays in its cache.
-const CPU_ROWS: usize = 1024;
+/// Bytes that a batch may leave behind in the network on a CPU, so that they stay in its cache, and the
+/// rows that such a batch has at the least, to be worth the operators' fixed cost, and at the most.
+const CPU_BATCH_BYTES: usize = 3 << 20;
+const CPU_BATCH_ROWS: std::ops::RangeInclusive<usize> = 256..=1024;
 
 /// A version of a model. Cheap to clone and to keep in a plan: weights are loaded when it first
 /// scores, and shared by all who use the same files.
@@ -69,6 +71,8 @@ pub struct Loaded {
     encoder: Encoder,
     pool: ReplicaPool,
     device: Device,
+    /// Rows that go through the network at once.
+    batch_rows: usize,
     /// What weights and vocabularies take of the memory limit.
     _charge: Charge,
 }
@@ -224,6 +228,16 @@ impl FittedModel {
         let rows = encoder.layout().table_rows as i64;
         // Building a network tells which of the weights are those of products.
         Network::new(architecture, &spec, rows, &params)?;
+        let batch_rows = match device {
+            Device::Cpu => {
+                // Of every value the product, and what becomes of it.
+                let row =
+                    (2 * params.outputs() + spec.inputs() as usize) * products.elt_size_in_bytes();
+                let (least, most) = CPU_BATCH_ROWS.into_inner();
+                (CPU_BATCH_BYTES / row.max(1)).clamp(least, most)
+            }
+            _ => usize::MAX,
+        };
         let pool = ReplicaPool::new(params.working(products)?, move |params| {
             Network::new(architecture, &spec, rows, params)
         })?;
@@ -231,6 +245,7 @@ impl FittedModel {
             encoder,
             pool,
             device,
+            batch_rows,
             _charge: charge,
         })
     }
@@ -240,7 +255,7 @@ impl Loaded {
     /// Scores rows: `inputs` are the encoder's input columns in its order, each of `rows` values.
     /// Returns a FLOAT column of probabilities for each of `tasks`, which lists positions in rising
     /// order. `batch_rows` go through the network at once, as many as suit the device where it is not
-    /// given. `buffer` is reused from call to call.
+    /// given. Several threads may call this at once.
     ///
     /// # Errors
     /// `Execution` when a column can't be encoded; `Torch` or `Resources` when libtorch fails.
@@ -250,39 +265,42 @@ impl Loaded {
         rows: usize,
         tasks: &[usize],
         batch_rows: Option<usize>,
-        buffer: &mut EncodedBatch,
-        times: &mut ScoreTimes,
-    ) -> Result<Vec<ArrayRef>> {
-        let start = Instant::now();
-        times.unseen += self.encoder.encode(inputs, rows, buffer)?.unseen;
-        let encoded = Instant::now();
-        times.encode += encoded - start;
-        let columns = catch(|| {
-            self.pool
-                .with(|replica| self.probabilities(replica, buffer, tasks, batch_rows))
-        })?;
-        times.inference += encoded.elapsed();
-        Ok(columns)
+    ) -> Result<(Vec<ArrayRef>, ScoreTimes)> {
+        catch(|| {
+            self.pool.with(|replica| {
+                let start = Instant::now();
+                let stats = self.encoder.encode(inputs, rows, &mut replica.encoded)?;
+                let encoded = Instant::now();
+                let columns = self.probabilities(replica, tasks, batch_rows)?;
+                let times = ScoreTimes {
+                    encode: encoded - start,
+                    inference: encoded.elapsed(),
+                    unseen: stats.unseen,
+                };
+                Ok((columns, times))
+            })
+        })
     }
 
     fn probabilities(
         &self,
         replica: &Replica,
-        encoded: &EncodedBatch,
         tasks: &[usize],
         batch_rows: Option<usize>,
     ) -> Result<Vec<ArrayRef>> {
         let _guard = tch::no_grad_guard();
-        // Partitions score side by side: a thread each, none inside libtorch.
+        // Batches are scored side by side: a thread each, none inside libtorch.
         tch::set_num_threads(1);
-        let rows = batch_rows.unwrap_or(match self.device {
-            Device::Cpu => CPU_ROWS,
-            _ => encoded.rows.max(1),
-        });
-        let Replica { network, workspace } = replica;
+        let Replica {
+            network,
+            workspace,
+            encoded,
+        } = replica;
+        let rows = batch_rows.unwrap_or(self.batch_rows);
         let mut columns = vec![Vec::with_capacity(encoded.rows); tasks.len()];
         for from in (0..encoded.rows).step_by(rows) {
-            let batch = Batch::rows(encoded, from..(from + rows).min(encoded.rows), self.device)?;
+            let to = from.saturating_add(rows).min(encoded.rows);
+            let batch = Batch::rows(encoded, from..to, self.device)?;
             workspace.start();
             let mode = Mode::Apply(workspace);
             let input = network.embed(&batch.ids, &batch.numbers, mode)?;

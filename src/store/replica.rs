@@ -4,6 +4,7 @@
 use std::sync::{Mutex, PoisonError};
 
 use crate::error::Result;
+use crate::feature::EncodedBatch;
 use crate::layer::{Params, Workspace};
 use crate::model::Network;
 
@@ -20,6 +21,8 @@ pub struct Replica {
     pub network: Network,
     /// Its buffers.
     pub workspace: Workspace,
+    /// Rows on their way into it.
+    pub encoded: EncodedBatch,
 }
 
 impl Replica {
@@ -27,6 +30,7 @@ impl Replica {
         Self {
             network,
             workspace: Workspace::default(),
+            encoded: EncodedBatch::default(),
         }
     }
 }
@@ -56,13 +60,13 @@ impl ReplicaPool {
     ///
     /// # Errors
     /// Those of `work`, and of building a replica.
-    pub fn with<T>(&self, work: impl FnOnce(&Replica) -> Result<T>) -> Result<T> {
+    pub fn with<T>(&self, work: impl FnOnce(&mut Replica) -> Result<T>) -> Result<T> {
         let idle = lock(&self.idle).pop();
-        let replica = match idle {
+        let mut replica = match idle {
             Some(replica) => replica,
             None => Replica::new((self.build)(&lock(&self.params).share()?)?),
         };
-        let result = work(&replica);
+        let result = work(&mut replica);
         lock(&self.idle).push(replica);
         result
     }

@@ -35,6 +35,53 @@ pub fn as_mut_slice<E: Plain>(tensor: &mut Tensor) -> Result<&mut [E]> {
     Ok(unsafe { std::slice::from_raw_parts_mut(tensor.data_ptr().cast::<E>(), tensor.numel()) })
 }
 
+/// Asks for element `at` of `slice`, if there is one, to be brought into the cache for a later access.
+#[inline(always)]
+pub fn prefetch<T>(slice: &[T], at: usize) {
+    if let Some(element) = slice.get(at) {
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: a prefetch reads nothing that the program can see; the address is that of an element.
+        unsafe {
+            use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+            _mm_prefetch::<_MM_HINT_T0>(std::ptr::from_ref(element).cast());
+        }
+        #[cfg(not(target_arch = "x86_64"))]
+        let _ = element;
+    }
+}
+
+/// Memory that is worth large pages: rows picked here and there cost a walk through the page tables each
+/// otherwise.
+const LARGE_BYTES: usize = 8 << 20;
+
+/// Asks the system to back a large tensor on the CPU by large pages: best before its first value is
+/// written. What can't be had changes nothing.
+pub fn prefer_large_pages(tensor: &Tensor) {
+    let bytes = tensor.numel() * tensor.kind().elt_size_in_bytes();
+    if tensor.device() != Device::Cpu || !tensor.is_contiguous() || bytes < LARGE_BYTES {
+        return;
+    }
+    #[cfg(target_os = "linux")]
+    {
+        const PAGE: usize = 4096;
+        let from = (tensor.data_ptr() as usize).next_multiple_of(PAGE);
+        let to = (tensor.data_ptr() as usize + bytes) / PAGE * PAGE;
+        // SAFETY: the pages lie wholly within the tensor's memory; both calls change how they are
+        // backed, never what they hold.
+        unsafe {
+            let pages = from as *mut libc::c_void;
+            if libc::madvise(pages, to - from, libc::MADV_HUGEPAGE) == 0 {
+                // Pages that have been written already; unknown to older kernels.
+                libc::madvise(pages, to - from, MADV_COLLAPSE);
+            }
+        }
+    }
+}
+
+/// Linux 6.1 and newer; not in every libc.
+#[cfg(target_os = "linux")]
+const MADV_COLLAPSE: libc::c_int = 25;
+
 /// Appends the values of a tensor on any device, as f32.
 ///
 /// # Errors

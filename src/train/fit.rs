@@ -7,7 +7,7 @@ use tch::{Device, Kind, Tensor};
 
 use super::early_stop::EarlyStop;
 use super::evaluate::{TaskScore, evaluate};
-use super::optimizer::{DenseOptimizer, Optimizer, RowOptimizer, Rule};
+use super::optimizer::{DenseOptimizer, Ids, Optimizer, RowOptimizer, Rule};
 use super::prefetch::prefetched;
 use super::report::{Epoch, TrainingEvent};
 use super::shard::{Shard, Share, Step, in_shares};
@@ -18,6 +18,7 @@ use crate::feature::{Budget, EncodedBatch, Order, RowSet};
 use crate::layer::Params;
 use crate::metric;
 use crate::model::{Architecture, Network, Spec, TABLE};
+use crate::tensor::batch::{Batch, Resident};
 use crate::tensor::memory::append;
 
 /// How to train, whatever the architecture.
@@ -225,6 +226,31 @@ fn with_priors(spec: &Spec, train: &RowSet) -> Spec {
 /// Rows of a share of a step at the least: fewer are not worth a thread.
 const MIN_SHARE: usize = 128;
 
+/// The rows of a step.
+enum Rows<'a> {
+    /// Encoded, on the CPU.
+    Encoded(&'a EncodedBatch),
+    /// On the device already, with their labels on the CPU.
+    Resident(Batch, Vec<f32>),
+}
+
+impl Rows<'_> {
+    fn count(&self) -> usize {
+        match self {
+            Self::Encoded(encoded) => encoded.rows,
+            Self::Resident(batch, _) => batch.ids.size()[0] as usize,
+        }
+    }
+
+    /// `[B, T]`.
+    fn labels(&self) -> &[f32] {
+        match self {
+            Self::Encoded(encoded) => &encoded.labels,
+            Self::Resident(_, labels) => labels,
+        }
+    }
+}
+
 /// Network, optimizers and what an epoch needs beside them.
 struct Trainer<'a> {
     fit: &'a Fit<'a>,
@@ -233,6 +259,8 @@ struct Trainer<'a> {
     dense: DenseOptimizer,
     table: RowOptimizer,
     weighting: Box<dyn weighting::LossWeighting>,
+    /// The train rows, where they are kept on a GPU.
+    resident: Option<Resident>,
     report: &'a dyn Fn(&TrainingEvent) -> bool,
 }
 
@@ -281,6 +309,11 @@ impl<'a> Trainer<'a> {
                 fit.offsets.clone(),
             ),
             weighting: (weighting::find(&options.loss_weighting)?.build)(&weights),
+            // What does not fit there is read batch by batch.
+            resident: match fit.device {
+                Device::Cpu => None,
+                device => Resident::new(fit.train, device).ok(),
+            },
             report,
         })
     }
@@ -298,13 +331,14 @@ impl<'a> Trainer<'a> {
         };
         let total = self.fit.train.rows();
         let batches = total.div_ceil(options.batch_size as u64);
-        let iter = self.fit.train.batches(options.batch_size, order);
         let mut batch = 0;
         let mut rows = 0;
-        prefetched(iter, |encoded| {
+        let resident = self.resident.take();
+        let train = self.fit.train;
+        let mut learn = |now: Rows| {
             batch += 1;
-            rows += encoded.rows as u64;
-            self.step(encoded, [seed, epoch as u64, batch], &mut running)?;
+            rows += now.count() as u64;
+            self.step(now, [seed, epoch as u64, batch], &mut running)?;
             if batch % 16 == 1 || batch == batches {
                 running.check(epoch)?;
             }
@@ -324,36 +358,55 @@ impl<'a> Trainer<'a> {
                 true => Ok(()),
                 false => Err(Error::cancelled()),
             }
-        })?;
+        };
+        match &resident {
+            Some(resident) => {
+                let numbers = train.shuffled(seed, epoch as u64);
+                for numbers in numbers.chunks(options.batch_size) {
+                    let (batch, labels) = resident.batch(numbers)?;
+                    learn(Rows::Resident(batch, labels))?;
+                }
+            }
+            None => {
+                let iter = train.batches(options.batch_size, order);
+                prefetched(iter, |encoded| learn(Rows::Encoded(encoded)))?;
+            }
+        }
+        self.resident = resident;
         running.check(epoch)?;
         Ok(self.rows(epoch, "train", start, &running.scores()))
     }
 
     /// One step of all optimizers.
-    fn step(
-        &mut self,
-        encoded: &EncodedBatch,
-        seed: [u64; 3],
-        running: &mut Running,
-    ) -> Result<()> {
-        let inside = running.count(encoded);
+    fn step(&mut self, rows: Rows, seed: [u64; 3], running: &mut Running) -> Result<()> {
+        let inside = running.count(rows.labels());
         let weights = self.weighting.weights();
         let step = Step {
-            encoded,
             inside: &inside,
             weights: &weights,
             seed,
         };
         let workers = &self.workers;
-        let mut shares = in_shares(
-            workers,
-            &mut self.shards,
-            encoded.rows,
-            |shard, rows, index| shard.run(&step, rows, index),
-        )?;
+        let labels = rows.labels().to_vec();
+        let (ids, mut shares) = match rows {
+            Rows::Encoded(encoded) => {
+                let run = |shard: &mut Shard, rows, index| {
+                    let batch = Batch::rows(encoded, rows, shard.device())?;
+                    shard.run(&step, batch, index)
+                };
+                let shares = in_shares(workers, &mut self.shards, encoded.rows, run)?;
+                (Ids::Host(&encoded.ids), shares)
+            }
+            Rows::Resident(batch, _) => {
+                let ids = batch.ids.flatten(0, -1);
+                let one = self.shards.iter_mut().zip([batch]).collect();
+                let run = |(shard, batch): (&mut Shard, Batch)| shard.run(&step, batch, 0);
+                (Ids::Device(ids), workers.run(one, run)?)
+            }
+        };
         let fields: Vec<_> = shares.iter_mut().filter_map(|s| s.fields.take()).collect();
-        self.table.step(&encoded.ids, &fields, workers)?;
-        running.add(encoded, &shares, inside)?;
+        self.table.step(ids, &fields, workers)?;
+        running.add(&labels, &shares, inside)?;
         let dense: Vec<_> = shares.into_iter().map(|share| share.dense).collect();
         self.dense.step(&dense, workers)
     }
@@ -389,6 +442,16 @@ impl<'a> Trainer<'a> {
     }
 }
 
+/// What a share left on its device.
+struct Pending {
+    /// Of each task.
+    losses: Vec<Tensor>,
+    /// Of each task; none when they are not kept.
+    logits: Vec<Tensor>,
+    /// Rows that each loss is a mean over.
+    rows: Vec<u64>,
+}
+
 /// Losses and predictions of the epoch so far.
 struct Running {
     /// Sum of each task's loss over its rows so far.
@@ -397,8 +460,8 @@ struct Running {
     positives: Vec<u64>,
     logits: Vec<Vec<f32>>,
     labels: Vec<Vec<f32>>,
-    /// Losses not yet read, with the rows that each is a mean over: reading waits for the device.
-    pending: Vec<(Vec<Tensor>, Vec<u64>)>,
+    /// What has not been read yet: reading waits for the device.
+    pending: Vec<Pending>,
     /// Mean loss over the tasks.
     mean: f64,
 }
@@ -416,11 +479,11 @@ impl Running {
         }
     }
 
-    /// Rows of `encoded` in each task's sample space.
-    fn count(&mut self, encoded: &EncodedBatch) -> Vec<u64> {
+    /// Rows in each task's sample space.
+    fn count(&mut self, labels: &[f32]) -> Vec<u64> {
         let num_tasks = self.sums.len();
         let mut inside = vec![0; num_tasks];
-        for labels in encoded.labels.chunks_exact(num_tasks) {
+        for labels in labels.chunks_exact(num_tasks) {
             for (task, &label) in labels.iter().enumerate() {
                 inside[task] += u64::from(!label.is_nan());
                 self.positives[task] += u64::from(label == 1.);
@@ -429,19 +492,25 @@ impl Running {
         inside
     }
 
-    fn add(&mut self, encoded: &EncodedBatch, shares: &[Share], inside: Vec<u64>) -> Result<()> {
+    fn add(&mut self, labels: &[f32], shares: &[Share], inside: Vec<u64>) -> Result<()> {
         let num_tasks = self.sums.len();
-        if self.labels[0].len() < TRAIN_AUC_ROWS {
-            for task in 0..num_tasks {
-                self.labels[task].extend(encoded.labels.iter().skip(task).step_by(num_tasks));
-                for share in shares {
-                    append(&mut self.logits[task], &share.logits[task])?;
-                }
+        let keep = self.labels[0].len() < TRAIN_AUC_ROWS;
+        if keep {
+            for (task, kept) in self.labels.iter_mut().enumerate() {
+                kept.extend(labels.iter().skip(task).step_by(num_tasks));
             }
         }
         for share in shares {
-            let losses = share.losses.iter().map(Tensor::shallow_clone).collect();
-            self.pending.push((losses, inside.clone()));
+            let copies = |tensors: &[Tensor]| tensors.iter().map(Tensor::shallow_clone).collect();
+            self.pending.push(Pending {
+                losses: copies(&share.losses),
+                logits: if keep {
+                    copies(&share.logits)
+                } else {
+                    Vec::new()
+                },
+                rows: inside.clone(),
+            });
         }
         for (rows, inside) in self.rows.iter_mut().zip(inside) {
             *rows += inside;
@@ -451,9 +520,12 @@ impl Running {
 
     /// Reads the losses so far.
     fn check(&mut self, epoch: usize) -> Result<()> {
-        for (losses, rows) in self.pending.drain(..) {
-            for (task, (loss, rows)) in losses.iter().zip(rows).enumerate() {
+        for pending in self.pending.drain(..) {
+            for (task, (loss, rows)) in pending.losses.iter().zip(pending.rows).enumerate() {
                 self.sums[task] += loss.f_double_value(&[])? * rows as f64;
+            }
+            for (kept, logits) in self.logits.iter_mut().zip(&pending.logits) {
+                append(kept, logits)?;
             }
         }
         let means = self.means();

@@ -17,7 +17,7 @@ use crate::error::Result;
 use crate::feature::EncodedBatch;
 use crate::layer::{Draws, Mode, Params, Tape, Workspace};
 use crate::model::{Architecture, Network, Spec, TABLE};
-use crate::tensor::batch::{self, Batch};
+use crate::tensor::batch::Batch;
 use crate::tensor::memory::append;
 
 /// A replica of the network with gradients and buffers of its own.
@@ -31,8 +31,6 @@ pub struct Shard {
 
 /// What is the same for all shares of a step.
 pub struct Step<'a> {
-    /// The whole batch.
-    pub encoded: &'a EncodedBatch,
     /// Rows of the batch in each task's sample space.
     pub inside: &'a [u64],
     /// The tasks' weights in the loss.
@@ -95,21 +93,23 @@ impl Shard {
         Ok(all)
     }
 
-    /// Loss and gradients over some rows of the batch; `index` is the number of the share.
+    /// Where it computes.
+    pub fn device(&self) -> Device {
+        self.device
+    }
+
+    /// Loss and gradients over its part of a batch; `index` is the number of the share.
     ///
     /// # Errors
     /// `Torch` when the device has no memory left.
-    pub fn run(&mut self, step: &Step, rows: Range<usize>, index: u64) -> Result<Share> {
-        let encoded = step.encoded;
-        let batch = Batch::rows(encoded, rows.clone(), self.device)?;
-        let labels = batch::labels(encoded, rows, self.device)?; // [B, T]
+    pub fn run(&mut self, step: &Step, batch: Batch, index: u64) -> Result<Share> {
         self.workspace.start();
         let [seed, epoch, number] = step.seed;
         let draws = Draws::new(&[seed, epoch, number, index]);
         let tape = Tape::new(draws, &self.workspace);
         let mode = Mode::Train(&tape);
         let input = self.network.embed(&batch.ids, &batch.numbers, mode)?;
-        let has_ids = !encoded.ids.is_empty();
+        let has_ids = batch.ids.size()[1] > 0;
         let flat = input.flat.set_requires_grad(has_ids);
         let logits = self.network.logits(&input, &self.tasks, mode)?;
         let losses: Vec<Tensor> = logits
@@ -117,7 +117,7 @@ impl Shard {
             .zip(step.inside)
             .enumerate()
             .map(|(task, (logits, &inside))| {
-                task_loss(logits, &labels.select(1, task as i64)) / inside.max(1) as f64
+                task_loss(logits, &batch.labels.select(1, task as i64)) / inside.max(1) as f64
             })
             .collect();
         let loss = losses

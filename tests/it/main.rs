@@ -2,5 +2,6 @@
 
 mod cli;
 mod layering;
+mod predict;
 mod quality;
 mod store;

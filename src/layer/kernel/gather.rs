@@ -4,7 +4,12 @@
 
 use multiversion::multiversion;
 
+use super::LANES;
 use crate::tensor::element::Element;
+use crate::tensor::memory::prefetch;
+
+/// Ids that are looked ahead, so that a table larger than the cache is not waited for row by row.
+const AHEAD: usize = 64;
 
 /// Writes `[B, F]`: for each row the embeddings of its ids, then its numbers. `table` is `[R, D]`, `ids`
 /// `[B, C]` with values below R, `numbers` `[B, N]`.
@@ -22,20 +27,28 @@ pub fn gather<E: Element>(
     for b in 0..rows {
         let out = &mut out[b * total..][..total];
         let (fields, rest) = out.split_at_mut(columns * width);
-        for (&id, field) in ids[b * columns..][..columns]
-            .iter()
-            .zip(fields.chunks_exact_mut(width))
-        {
-            let row = &table[id as usize * width..][..width];
-            for (out, &value) in field.iter_mut().zip(row) {
-                *out = E::narrow(value);
+        for (c, field) in fields.chunks_exact_mut(width).enumerate() {
+            let at = b * columns + c;
+            if let Some(&id) = ids.get(at + AHEAD) {
+                prefetch(table, id as usize * width);
             }
+            narrow(&table[ids[at] as usize * width..][..width], field);
         }
-        for (out, &value) in rest
-            .iter_mut()
-            .zip(&numbers[b * num_numbers..][..num_numbers])
-        {
-            *out = E::narrow(value);
+        narrow(&numbers[b * num_numbers..][..num_numbers], rest);
+    }
+}
+
+/// Every value of `from` as an element.
+#[inline(always)]
+fn narrow<E: Element>(from: &[f32], to: &mut [E]) {
+    let mut lanes = to.chunks_exact_mut(LANES);
+    let mut values = from.chunks_exact(LANES);
+    for (to, from) in lanes.by_ref().zip(values.by_ref()) {
+        for i in 0..LANES {
+            to[i] = E::narrow(from[i]);
         }
+    }
+    for (to, from) in lanes.into_remainder().iter_mut().zip(values.remainder()) {
+        *to = E::narrow(*from);
     }
 }

@@ -4,6 +4,7 @@
 
 use multiversion::multiversion;
 
+use super::LANES;
 use crate::tensor::element::Element;
 
 /// B, G, E and H.
@@ -125,17 +126,17 @@ pub fn backward<T: Element>(
     }
 }
 
-/// The sum of products, in sixteen parts that become vector lanes.
+/// The sum of products, in parts that become vector lanes.
 #[inline(always)]
 fn dot<T: Element>(a: &[T], b: &[T]) -> f32 {
-    let mut lanes = [0f32; 16];
-    let (a16, b16) = (a.chunks_exact(16), b.chunks_exact(16));
+    let mut lanes = [0f32; LANES];
+    let (a_lanes, b_lanes) = (a.chunks_exact(LANES), b.chunks_exact(LANES));
     let mut rest = 0.;
-    for (x, y) in a16.remainder().iter().zip(b16.remainder()) {
+    for (x, y) in a_lanes.remainder().iter().zip(b_lanes.remainder()) {
         rest += x.widen() * y.widen();
     }
-    for (a, b) in a16.zip(b16) {
-        for i in 0..16 {
+    for (a, b) in a_lanes.zip(b_lanes) {
+        for i in 0..LANES {
             lanes[i] += a[i].widen() * b[i].widen();
         }
     }

@@ -6,3 +6,6 @@
 pub mod activation;
 pub mod gather;
 pub mod mixture;
+
+/// Values that loops of variable length take at once: a vector register of the widest kind.
+const LANES: usize = 16;

@@ -1,5 +1,5 @@
 //! Prediction as a physical node: encodes each batch, runs a replica of the model, appends the
-//! columns. All partitions run at once.
+//! columns. Several batches are at work at once, and leave in their order.
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};
@@ -22,14 +22,14 @@ use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{
     DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties, PlanProperties,
 };
-use futures::{StreamExt, TryStreamExt};
+use futures::StreamExt;
+use tokio::sync::OnceCell;
 
 use super::How;
 use crate::device;
 use crate::error::Error;
-use crate::feature::EncodedBatch;
 use crate::relation::budget::PoolBudget;
-use crate::store::{FittedModel, Loaded, OutputColumn, ScoreTimes};
+use crate::store::{FittedModel, Loaded, OutputColumn};
 
 /// The physical node.
 #[derive(Debug)]
@@ -148,26 +148,29 @@ impl ExecutionPlan for PredictExec {
         context: Arc<TaskContext>,
     ) -> Result<SendableRecordBatchStream> {
         let input = self.input.execute(partition, context.clone())?;
-        let worker = Worker {
+        let worker = Arc::new(Worker {
             prediction: self.prediction.clone(),
             schema: self.schema.clone(),
-            loaded: None,
+            loaded: OnceCell::new(),
             pool: context.memory_pool().clone(),
-            buffer: EncodedBatch::default(),
             metrics: Metrics::new(&self.metrics, partition),
-        };
-        let stream =
-            futures::stream::try_unfold((input, worker), |(mut input, mut worker)| async {
-                let Some(batch) = input.next().await.transpose()? else {
-                    return Ok(None);
-                };
-                let scored = worker.score(batch).await?;
-                Ok::<_, DataFusionError>(Some((scored, (input, worker))))
-            });
-        Ok(Box::pin(RecordBatchStreamAdapter::new(
-            self.schema.clone(),
-            stream.into_stream(),
-        )))
+        });
+        // Where one partition has most of the rows, the others' threads help.
+        let at_once = context.session_config().target_partitions().max(1);
+        let scored = input
+            .map(move |batch| {
+                let worker = worker.clone();
+                async move {
+                    let scoring = SpawnedTask::spawn(async move { worker.score(batch?).await });
+                    scoring
+                        .join_unwind()
+                        .await
+                        .map_err(|e| DataFusionError::External(Box::new(e)))?
+                }
+            })
+            .buffered(at_once);
+        let schema = self.schema.clone();
+        Ok(Box::pin(RecordBatchStreamAdapter::new(schema, scored)))
     }
 
     fn metrics(&self) -> Option<MetricsSet> {
@@ -227,21 +230,15 @@ impl Metrics {
 struct Worker {
     prediction: Arc<Prediction>,
     schema: SchemaRef,
-    loaded: Option<Arc<Loaded>>,
+    loaded: OnceCell<Arc<Loaded>>,
     pool: Arc<dyn MemoryPool>,
-    buffer: EncodedBatch,
     metrics: Metrics,
 }
 
 impl Worker {
-    async fn score(&mut self, batch: RecordBatch) -> Result<RecordBatch> {
-        let loaded = match &self.loaded {
-            Some(loaded) => loaded.clone(),
-            None => self
-                .loaded
-                .insert(load(self.prediction.clone(), &self.pool).await?)
-                .clone(),
-        };
+    async fn score(&self, batch: RecordBatch) -> Result<RecordBatch> {
+        let load = || load(self.prediction.clone(), &self.pool);
+        let loaded = self.loaded.get_or_try_init(load).await?;
         let timer = self.metrics.baseline.elapsed_compute().clone();
         let _timer = timer.timer();
         let rows = batch.num_rows();
@@ -252,10 +249,8 @@ impl Worker {
             .map(|feature| feature.evaluate(&batch)?.into_array(rows))
             .collect::<Result<_>>()?;
         let tasks: Vec<_> = self.prediction.outputs.iter().map(|o| o.task).collect();
-        let mut times = ScoreTimes::default();
         let batch_rows = self.prediction.how.batch_size;
-        let buffer = &mut self.buffer;
-        let added = loaded.score(&inputs, rows, &tasks, batch_rows, buffer, &mut times)?;
+        let (added, times) = loaded.score(&inputs, rows, &tasks, batch_rows)?;
         self.metrics.batches.add(1);
         self.metrics.unseen.add(times.unseen as usize);
         self.metrics.encode.add_duration(times.encode);

@@ -7,7 +7,7 @@ mod dense;
 mod rows;
 
 pub use dense::DenseOptimizer;
-pub use rows::RowOptimizer;
+pub use rows::{Ids, RowOptimizer};
 
 use serde::{Deserialize, Serialize};
 

@@ -9,7 +9,7 @@ use tch::{Device, Kind, Tensor};
 use super::{ADAGRAD_EPSILON, ADAM_EPSILON, BETA1, BETA2, Rule, adam_correction, adam_step};
 use crate::error::Result;
 use crate::tensor::element::Element;
-use crate::tensor::memory::{as_mut_slice, as_slice};
+use crate::tensor::memory::{as_mut_slice, as_slice, prefer_large_pages, prefetch};
 use crate::train::threads::Workers;
 
 /// The embedding table with its moments.
@@ -23,6 +23,9 @@ pub struct RowOptimizer {
     step: i32,
     /// First row of each id column.
     offsets: Vec<usize>,
+    /// On the CPU, `[R]` i32: a row's place among the distinct ones of its band plus one, or 0 when it is
+    /// not in the batch. A hash table in its place, small enough for the cache, was slower.
+    place: Tensor,
     /// Buffers of each thread on the CPU, kept between batches.
     scratch: Vec<Scratch>,
 }
@@ -30,8 +33,6 @@ pub struct RowOptimizer {
 /// Buffers of the kernel on the CPU.
 #[derive(Default)]
 struct Scratch {
-    /// Per row of the band: its place in `rows` plus one, or 0 when it is not in the batch.
-    place: Vec<u32>,
     /// The distinct rows of the batch, counted from the band's first.
     rows: Vec<u32>,
     /// The summed gradient of each distinct row.
@@ -46,7 +47,19 @@ struct Band<'a> {
     table: &'a mut [f32],
     first: &'a mut [f32],
     second: &'a mut [f32],
+    place: &'a mut [i32],
     scratch: &'a mut Scratch,
+}
+
+/// Rows that are looked ahead, so that memory is not waited for row by row.
+const AHEAD: usize = 32;
+
+/// The row numbers of a batch.
+pub enum Ids<'a> {
+    /// On the CPU.
+    Host(&'a [i32]),
+    /// On the device of the table.
+    Device(Tensor),
 }
 
 /// A share's gradients as a slice.
@@ -65,6 +78,10 @@ impl RowOptimizer {
             Rule::Adam => (table.zeros_like(), table.zeros_like()),
             Rule::Adagrad => (Tensor::zeros([0], options), Tensor::zeros([rows], options)),
         };
+        let place = Tensor::zeros([rows], (Kind::Int, Device::Cpu));
+        for tensor in [&first, &second, &place] {
+            prefer_large_pages(tensor);
+        }
         Self {
             rule,
             learn_rate: learn_rate as f32,
@@ -74,6 +91,7 @@ impl RowOptimizer {
             second,
             step: 0,
             offsets,
+            place,
             scratch: Vec::new(),
         }
     }
@@ -87,29 +105,29 @@ impl RowOptimizer {
             }
     }
 
-    /// One step: `ids` are the row numbers of a batch on the CPU, `[B, C]`. `gradients` have `[B, F]`
-    /// together, in parts that stand in the order of the rows: the first `C * D` values of each belong
+    /// One step: `ids` are the row numbers of a batch, `[B, C]`. `gradients` have `[B, F]` together, in parts that stand in the order of the rows: the first `C * D` values of each belong
     /// to the ids.
     ///
     /// # Errors
     /// `Torch` when the device has no memory left.
-    pub fn step(&mut self, ids: &[i32], gradients: &[Tensor], workers: &Workers) -> Result<()> {
+    pub fn step(&mut self, ids: Ids, gradients: &[Tensor], workers: &Workers) -> Result<()> {
         let _guard = tch::no_grad_guard();
         if self.offsets.is_empty() {
             return Ok(());
         }
         self.step += 1;
-        match self.table.device() {
-            Device::Cpu => self.step_in_place(ids, gradients, workers),
-            device => {
-                let ids = Tensor::f_from_slice(ids)?.f_to_device(device)?;
-                let width = self.table.size()[1];
-                let used = self.offsets.len() as i64 * width;
-                let gradients = Tensor::f_cat(gradients, 0)?.f_narrow(1, 0, used)?;
-                let gradients = gradients.f_reshape([-1, width])?.f_to_kind(Kind::Float)?;
-                self.step_by_operators(&ids, &gradients)
+        let ids = match ids {
+            Ids::Host(ids) if self.table.device() == Device::Cpu => {
+                return self.step_in_place(ids, gradients, workers);
             }
-        }
+            Ids::Host(ids) => Tensor::f_from_slice(ids)?.f_to_device(self.table.device())?,
+            Ids::Device(ids) => ids,
+        };
+        let width = self.table.size()[1];
+        let used = self.offsets.len() as i64 * width;
+        let gradients = Tensor::f_cat(gradients, 0)?.f_narrow(1, 0, used)?;
+        let gradients = gradients.f_reshape([-1, width])?.f_to_kind(Kind::Float)?;
+        self.step_by_operators(&ids, &gradients)
     }
 
     fn step_in_place(
@@ -137,36 +155,39 @@ impl RowOptimizer {
         let correction = adam_correction(self.step);
         let bands = self.bands(workers.count())?;
         workers.run(bands, |band| {
+            let Band {
+                table,
+                first,
+                second,
+                place,
+                scratch,
+                ..
+            } = band;
             let mut rest = ids;
             for (rows, stride, part) in &parts {
                 let (now, later) = rest.split_at(rows * columns);
-                let columns = (band.columns.clone(), columns);
+                let of = Columns {
+                    range: band.columns.clone(),
+                    total: columns,
+                    first_row: band.first_row,
+                    width,
+                    stride: *stride,
+                };
                 match part {
-                    Part::Full(part) => {
-                        band.scratch
-                            .sum(now, columns, band.first_row, part, *stride, width)
-                    }
-                    Part::Half(part) => {
-                        band.scratch
-                            .sum(now, columns, band.first_row, part, *stride, width)
-                    }
+                    Part::Full(part) => sum(&of, now, part, place, scratch),
+                    Part::Half(part) => sum(&of, now, part, place, scratch),
                 }
                 rest = later;
             }
             match rule {
-                Rule::Adam => adam(
-                    band.table,
-                    band.first,
-                    band.second,
-                    band.scratch,
-                    width,
-                    rate,
-                    l2,
-                    correction,
-                ),
-                Rule::Adagrad => adagrad(band.table, band.second, band.scratch, width, rate, l2),
+                Rule::Adam => adam(table, first, second, scratch, width, rate, l2, correction),
+                Rule::Adagrad => adagrad(table, second, scratch, width, rate, l2),
             }
-            band.scratch.forget();
+            for &row in &scratch.rows {
+                place[row as usize] = 0;
+            }
+            scratch.rows.clear();
+            scratch.sums.clear();
             Ok(())
         })?;
         Ok(())
@@ -187,47 +208,69 @@ impl RowOptimizer {
         let mut table = as_mut_slice::<f32>(&mut self.table)?;
         let mut first = as_mut_slice::<f32>(&mut self.first)?;
         let mut second = as_mut_slice::<f32>(&mut self.second)?;
+        let mut place = as_mut_slice::<i32>(&mut self.place)?;
         let mut bands = Vec::with_capacity(count);
         for (i, scratch) in self.scratch.iter_mut().enumerate() {
             let range = i * columns / count..(i + 1) * columns / count;
             let first_row = if i == 0 { 0 } else { self.offsets[range.start] };
             let end = self.offsets.get(range.end).copied().unwrap_or(total);
             let rows = end - first_row;
-            scratch.place.resize(rows, 0);
             bands.push(Band {
                 columns: range,
                 first_row,
                 table: cut(&mut table, rows * width),
                 first: cut(&mut first, rows * moments.0),
                 second: cut(&mut second, rows * moments.1),
+                place: cut(&mut place, rows),
                 scratch,
             });
         }
         Ok(bands)
     }
 
+    /// `ids` is `[K]`, `gradient` `[K, D]`. No shape depends on values, so that a GPU need not be waited
+    /// for: the distinct rows take the first places of buffers of K rows, and the places behind them
+    /// change row 0 by nothing.
     fn step_by_operators(&mut self, ids: &Tensor, gradient: &Tensor) -> Result<()> {
-        let (rows, inverse, _) = ids
-            .f_to_kind(Kind::Int64)?
-            .f_unique_dim(0, true, true, false)?;
+        let (sorted, order) = ids.f_to_kind(Kind::Int64)?.f_sort(0, false)?;
+        let count = sorted.size()[0];
+        let begins = sorted
+            .f_diff(1, 0, None::<&Tensor>, None::<&Tensor>)?
+            .f_ne(0)?;
+        let first = Tensor::f_zeros([1], (Kind::Int64, ids.device()))?;
+        let begins = Tensor::f_cat(&[first, begins.f_to_kind(Kind::Int64)?], 0)?;
+        let place = begins.f_cumsum(0, Kind::Int64)?; // [K], the distinct row that each is
+        let rows = place.f_zeros_like()?.f_index_copy_(0, &place, &sorted)?;
+        let used = place.f_slice(0, -1, None, 1)?; // [1], the last place
+        let numbers = Tensor::f_arange(count, (Kind::Int64, ids.device()))?;
+        let used = numbers
+            .f_le_tensor(&used)?
+            .f_to_kind(Kind::Float)?
+            .f_unsqueeze(1)?; // [K, 1]
         let weights = self.table.f_index_select(0, &rows)?;
         let mut g = weights.f_mul_scalar(f64::from(self.l2))?;
-        let _ = g.f_index_add_(0, &inverse, gradient)?;
+        let _ = g.f_index_add_(0, &place, &gradient.f_index_select(0, &order)?)?;
+        let g = g.f_mul(&used)?;
         let change = match self.rule {
             Rule::Adam => {
                 let (scale, root_scale) = adam_correction(self.step);
-                let mut m = self.first.f_index_select(0, &rows)?;
-                let mut v = self.second.f_index_select(0, &rows)?;
-                let _ = m.f_lerp_(&g, f64::from(1. - BETA1))?;
-                let _ = v.f_lerp_(&g.f_square()?, f64::from(1. - BETA2))?;
-                let _ = self.first.f_index_copy_(0, &rows, &m)?;
-                let _ = self.second.f_index_copy_(0, &rows, &v)?;
+                // How far the moments of a row in the batch move.
+                let toward = |moment: &Tensor, value: &Tensor, beta: f32| {
+                    let moment = moment.f_index_select(0, &rows)?;
+                    let move_by = value.f_sub(&moment)?.f_mul(&used)?;
+                    let move_by = move_by.f_mul_scalar(f64::from(1. - beta))?;
+                    Ok::<_, tch::TchError>((moment.f_add(&move_by)?, move_by))
+                };
+                let (m, move_m) = toward(&self.first, &g, BETA1)?;
+                let (v, move_v) = toward(&self.second, &g.f_square()?, BETA2)?;
+                let _ = self.first.f_index_add_(0, &rows, &move_m)?;
+                let _ = self.second.f_index_add_(0, &rows, &move_v)?;
                 let root = v
                     .f_sqrt()?
                     .f_mul_scalar(f64::from(root_scale))?
                     .f_add_scalar(f64::from(ADAM_EPSILON))?;
-                m.f_div(&root)?
-                    .f_mul_scalar(f64::from(self.learn_rate * scale))?
+                let change = m.f_div(&root)?.f_mul(&used)?;
+                change.f_mul_scalar(f64::from(self.learn_rate * scale))?
             }
             Rule::Adagrad => {
                 let square = g.f_square()?.f_mean_dim(1, false, Kind::Float)?;
@@ -241,15 +284,13 @@ impl RowOptimizer {
                     .f_mul_scalar(f64::from(self.learn_rate))?
             }
         };
-        let _ = self
-            .table
-            .f_index_copy_(0, &rows, &weights.f_sub(&change)?)?;
+        let _ = self.table.f_index_add_(0, &rows, &change.f_neg()?)?;
         Ok(())
     }
 }
 
 /// Cuts the first `len` elements off.
-fn cut<'a>(rest: &mut &'a mut [f32], len: usize) -> &'a mut [f32] {
+fn cut<'a, T>(rest: &mut &'a mut [T], len: usize) -> &'a mut [T] {
     let (head, tail) = std::mem::take(rest).split_at_mut(len);
     *rest = tail;
     head
@@ -268,8 +309,14 @@ fn adam(
     correction: (f32, f32),
 ) {
     let (scale, root_scale) = correction;
-    for (&row, sums) in scratch.rows.iter().zip(scratch.sums.chunks_exact(width)) {
-        let at = row as usize * width..(row as usize + 1) * width;
+    for (i, sums) in scratch.sums.chunks_exact(width).enumerate() {
+        if let Some(&row) = scratch.rows.get(i + AHEAD) {
+            prefetch(first, row as usize * width);
+            prefetch(second, row as usize * width);
+            prefetch(table, row as usize * width);
+        }
+        let row = scratch.rows[i] as usize;
+        let at = row * width..(row + 1) * width;
         let weights = table[at.clone()].iter_mut();
         let moments = first[at.clone()].iter_mut().zip(&mut second[at]);
         for ((w, &g), (m, v)) in weights.zip(sums).zip(moments) {
@@ -287,9 +334,13 @@ fn adagrad(
     rate: f32,
     l2: f32,
 ) {
-    let sums = scratch.sums.chunks_exact_mut(width);
-    for (&row, sums) in scratch.rows.iter().zip(sums) {
-        let row = row as usize;
+    let (rows, sums) = (&scratch.rows, scratch.sums.chunks_exact_mut(width));
+    for (i, sums) in sums.enumerate() {
+        if let Some(&row) = rows.get(i + AHEAD) {
+            prefetch(second, row as usize);
+            prefetch(table, row as usize * width);
+        }
+        let row = rows[i] as usize;
         let weights = &mut table[row * width..][..width];
         let mut square = 0.;
         for (g, &w) in sums.iter_mut().zip(weights.iter()) {
@@ -304,47 +355,49 @@ fn adagrad(
     }
 }
 
-impl Scratch {
-    /// Finds the distinct rows of some columns of `ids` (`[B, C]`; which columns, and C) and sums their
-    /// gradients, whose rows are `stride` values long.
-    fn sum<E: Element>(
-        &mut self,
-        ids: &[i32],
-        (columns, total): (std::ops::Range<usize>, usize),
-        first_row: usize,
-        gradient: &[E],
-        stride: usize,
-        width: usize,
-    ) {
-        for (ids, gradient) in ids.chunks_exact(total).zip(gradient.chunks_exact(stride)) {
-            let gradient = &gradient[columns.start * width..columns.end * width];
-            for (&id, gradient) in ids[columns.clone()]
-                .iter()
-                .zip(gradient.chunks_exact(width))
-            {
-                let row = id as usize - first_row;
-                let place = &mut self.place[row];
-                if *place == 0 {
-                    self.rows.push(row as u32);
-                    *place = self.rows.len() as u32;
-                    self.sums.extend(gradient.iter().map(|g| g.widen()));
-                } else {
-                    let at = (*place as usize - 1) * width;
-                    for (sum, g) in self.sums[at..at + width].iter_mut().zip(gradient) {
-                        *sum += g.widen();
-                    }
+/// Which of a batch's columns a band has, and how their gradients lie.
+struct Columns {
+    range: std::ops::Range<usize>,
+    /// C.
+    total: usize,
+    /// The band's first row.
+    first_row: usize,
+    /// D.
+    width: usize,
+    /// F.
+    stride: usize,
+}
+
+/// Finds the distinct rows of the band's columns of `ids`, `[B, C]`, and sums their gradients.
+#[multiversion(targets = "simd")]
+fn sum<E: Element>(
+    of: &Columns,
+    ids: &[i32],
+    gradient: &[E],
+    place: &mut [i32],
+    scratch: &mut Scratch,
+) {
+    let width = of.width;
+    for (b, gradient) in gradient.chunks_exact(of.stride).enumerate() {
+        let fields = gradient[of.range.start * width..of.range.end * width].chunks_exact(width);
+        for (c, gradient) in of.range.clone().zip(fields) {
+            // The same column, two rows later.
+            if let Some(&id) = ids.get((b + 2) * of.total + c) {
+                prefetch(place, id as usize - of.first_row);
+            }
+            let row = ids[b * of.total + c] as usize - of.first_row;
+            let place = &mut place[row];
+            if *place == 0 {
+                scratch.rows.push(row as u32);
+                *place = scratch.rows.len() as i32;
+                scratch.sums.extend(gradient.iter().map(|g| g.widen()));
+            } else {
+                let sums = &mut scratch.sums[(*place as usize - 1) * width..][..width];
+                for (sum, g) in sums.iter_mut().zip(gradient) {
+                    *sum += g.widen();
                 }
             }
         }
-    }
-
-    /// Makes the buffers ready for the next batch.
-    fn forget(&mut self) {
-        for &row in &self.rows {
-            self.place[row as usize] = 0;
-        }
-        self.rows.clear();
-        self.sums.clear();
     }
 }
 
@@ -379,7 +432,7 @@ mod tests {
             let mut adagrad = optimizer(Rule::Adagrad, 0., &table);
             let ids = [1, 3, 1, 2, 1, 3];
             let parts = [gradient().narrow(0, 0, 1), gradient().narrow(0, 1, 2)];
-            adagrad.step(&ids, &parts, &workers).unwrap();
+            adagrad.step(Ids::Host(&ids), &parts, &workers).unwrap();
             let got = Vec::<f32>::try_from(&table.flatten(0, -1)).unwrap();
             assert_eq!(got[..2], [0., 0.25]);
             // Row 1: g = (1.5, 3.5); row 2: g = (-1, 0.5); row 3: g = (5, 3). Each accumulator is the
@@ -407,8 +460,9 @@ mod tests {
         for rule in [Rule::Adam, Rule::Adagrad] {
             let (one, other) = (table(), table());
             let (mut a, mut b) = (optimizer(rule, 0.01, &one), optimizer(rule, 0.01, &other));
-            for ids in [[1, 3, 1, 2, 1, 3], [0, 2, 0, 2, 1, 2]] {
-                a.step(&ids, &[gradient()], &workers).unwrap();
+            // Row 0 is in no batch but the last.
+            for ids in [[1, 3, 1, 2, 1, 3], [1, 2, 1, 2, 1, 2], [0, 2, 0, 2, 1, 2]] {
+                a.step(Ids::Host(&ids), &[gradient()], &workers).unwrap();
                 b.step += 1;
                 let gradient = gradient().narrow(1, 0, 4).reshape([-1, 2]);
                 b.step_by_operators(&Tensor::from_slice(&ids), &gradient)
@@ -426,7 +480,7 @@ mod tests {
             let mut optimizer = optimizer(Rule::Adagrad, 0., table);
             let gradient = gradient().to_kind(kind);
             optimizer
-                .step(&[1, 3, 1, 2, 1, 3], &[gradient], &workers)
+                .step(Ids::Host(&[1, 3, 1, 2, 1, 3]), &[gradient], &workers)
                 .unwrap();
         }
         assert!(one.equal(&other));
