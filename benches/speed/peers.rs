@@ -23,8 +23,12 @@ pub struct Peer {
 pub fn run(python: &Path, script: &Path, peer: &str) -> Result<Peer> {
     let output = Command::new(python).arg(script).arg(peer).output()?;
     let text = String::from_utf8_lossy(&output.stdout);
+    // Whatever else it prints, the line of results begins with the peer's name.
+    let line = text
+        .lines()
+        .find_map(|line| line.strip_prefix(&format!("{peer}: ")));
     let rate = |word: &str| {
-        let (_, rest) = text.split_once(&format!("{word} "))?;
+        let (_, rest) = line?.split_once(&format!("{word} "))?;
         let (number, _) = rest.split_once(" rows/s")?;
         number.replace(',', "").parse().ok()
     };
