@@ -263,11 +263,6 @@ fn row_set(
         disk => (disk, 0),
     };
     let charge = charge.split_off(bytes);
-    Ok(RowSet::new(
-        store,
-        rows,
-        labels.to_vec(),
-        finisher.clone(),
-        charge,
-    ))
+    let set = RowSet::new(store, rows, labels.to_vec(), finisher.clone(), charge);
+    Ok(set.with_funnel(shared.options.funnel.clone()))
 }

@@ -46,6 +46,9 @@ pub struct FitOptions {
     /// Memory that training will need beside the rows: when the budget can't grant it with the
     /// rows in memory, they go to disk.
     pub reserve: Option<Reserve>,
+    /// Tasks that follow from one another, in order of depth: a NULL label is 0 where the label of an
+    /// earlier one is.
+    pub funnel: Vec<usize>,
 }
 
 impl Default for FitOptions {
@@ -56,6 +59,7 @@ impl Default for FitOptions {
             threads: std::thread::available_parallelism().map_or(1, |n| n.get()),
             stop: None,
             reserve: None,
+            funnel: Vec::new(),
         }
     }
 }

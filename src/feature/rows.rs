@@ -32,6 +32,8 @@ struct Inner {
     /// Counts per task.
     labels: Vec<LabelCount>,
     finisher: Finisher,
+    /// Tasks in order of depth: a label behind one that is 0 is 0.
+    funnel: Vec<usize>,
     _charge: Charge,
 }
 
@@ -71,9 +73,18 @@ impl RowSet {
                 rows,
                 labels,
                 finisher,
+                funnel: Vec::new(),
                 _charge: charge,
             }),
         }
+    }
+
+    /// The same rows, in which a NULL label of a task of `funnel` is 0 where that of an earlier one is.
+    pub(super) fn with_funnel(mut self, funnel: Vec<usize>) -> Self {
+        if let Some(inner) = Arc::get_mut(&mut self.inner) {
+            inner.funnel = funnel;
+        }
+        self
     }
 
     /// How many rows.
@@ -86,8 +97,14 @@ impl RowSet {
         self.inner.labels.get(task).map_or(0, |c| c.positives)
     }
 
-    /// Rows whose label is not NULL.
+    /// Rows whose label is not NULL; of a task in a funnel, those of its first one.
     pub fn labelled(&self, task: usize) -> u64 {
+        let first = self
+            .inner
+            .funnel
+            .first()
+            .filter(|_| self.inner.funnel.contains(&task));
+        let task = first.copied().unwrap_or(task);
         self.inner.labels.get(task).map_or(0, |c| c.labelled)
     }
 
@@ -208,9 +225,11 @@ impl BatchIter {
             batch
                 .dense
                 .extend(row[ids..dense].iter().map(|w| f32::from_bits(*w)));
+            let labels = batch.labels.len();
             batch
                 .labels
                 .extend(row[dense..].iter().map(|w| f32::from_bits(*w)));
+            fill_funnel(&self.inner.funnel, &mut batch.labels[labels..]);
         }
     }
 
@@ -259,6 +278,18 @@ impl BatchIter {
             }
         }
         Ok(())
+    }
+}
+
+/// Makes NULL labels 0 behind one that is 0.
+fn fill_funnel(funnel: &[usize], labels: &mut [f32]) {
+    let mut ended = false;
+    for &task in funnel {
+        let label = &mut labels[task];
+        if ended && label.is_nan() {
+            *label = 0.;
+        }
+        ended |= *label == 0.;
     }
 }
 
@@ -319,6 +350,18 @@ mod tests {
             sizes.push(batch.rows);
         }
         (ids, sizes)
+    }
+
+    #[test]
+    fn labels_behind_an_end_of_the_funnel_are_0() {
+        let null = f32::NAN;
+        let mut labels = [null, 0., 1., null];
+        fill_funnel(&[2, 1, 0], &mut labels);
+        assert_eq!(labels[..3], [0., 0., 1.]);
+        assert!(labels[3].is_nan());
+        let mut labels = [null, 1., 1., 5.];
+        fill_funnel(&[2, 1, 0], &mut labels);
+        assert!(labels[0].is_nan());
     }
 
     #[test]

@@ -12,10 +12,16 @@ pub struct Config {
     pub expert_units: Vec<i64>,
     /// Widths of the layers of a task's tower.
     pub tower_units: Vec<i64>,
-    /// Experts in a layer.
+    /// Experts in a layer; of each task, where experts belong to tasks.
     pub num_experts: i64,
+    /// Experts that all tasks share, where others belong to tasks.
+    pub num_shared_experts: i64,
+    /// Layers of experts one above the other.
+    pub num_levels: i64,
     /// Probability that a unit of a trunk or expert is left out in training.
     pub dropout: f64,
+    /// Positions of the tasks that follow from one another, in order of depth.
+    pub funnel: Vec<usize>,
 }
 
 impl Default for Config {
@@ -25,7 +31,10 @@ impl Default for Config {
             expert_units: vec![128, 64],
             tower_units: vec![64],
             num_experts: 4,
+            num_shared_experts: 2,
+            num_levels: 2,
             dropout: 0.1,
+            funnel: Vec::new(),
         }
     }
 }

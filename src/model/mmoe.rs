@@ -7,7 +7,7 @@
 
 use tch::Tensor;
 
-use super::{Architecture, Input, MultiTask, Spec, Towers};
+use super::{Architecture, FunnelRule, Input, MultiTask, Spec, Towers};
 use crate::error::Result;
 use crate::layer::{Gates, Mode, ParallelMlp, Path, Reads};
 
@@ -17,6 +17,8 @@ pub const ARCHITECTURE: Architecture = Architecture {
     summary: "experts shared by all tasks, mixed by a softmax gate for each task",
     paper: "J. Ma et al., Modeling Task Relationships in Multi-task Learning with Multi-gate \
             Mixture-of-Experts, KDD 2018",
+    needs: &[],
+    funnel: FunnelRule::Product,
     build,
 };
 

@@ -5,10 +5,19 @@
 //!
 //! Shapes: B rows, C id columns, D embedding width, N numbers, F = C * D + N inputs, T tasks.
 
+mod aitm;
 mod config;
+mod dbmtl;
+mod esmm;
+mod funnel;
 mod input;
 mod mmoe;
+mod mtan;
 mod network;
+mod omoe;
+mod pepnet;
+mod per_scenario;
+mod ple;
 mod shared_bottom;
 mod towers;
 
@@ -34,8 +43,25 @@ pub struct Spec {
     pub numbers: i64,
     /// The tasks in the order of their labels.
     pub tasks: Vec<TaskSpec>,
+    /// The id column that tells scenarios apart.
+    pub scenario: Option<Scenario>,
+    /// Position of the id column of users.
+    pub user: Option<usize>,
+    /// Position of the id column of items.
+    pub item: Option<usize>,
     /// Sizes and rates.
     pub config: Config,
+}
+
+/// The scenarios as a model sees them.
+#[derive(Clone, Copy, Debug)]
+pub struct Scenario {
+    /// Position of the id column.
+    pub column: usize,
+    /// Its first row in the embedding table.
+    pub offset: i64,
+    /// Its ids: 0 for one that training has not seen, 1 for NULL, then the values.
+    pub count: i64,
 }
 
 /// One task as a model sees it.
@@ -65,7 +91,22 @@ impl Spec {
                     prior: 0.,
                 })
                 .collect(),
+            scenario: layout.scenario.map(|column| Scenario {
+                column,
+                offset: layout.ids[column].offset.into(),
+                count: layout.ids[column].cardinality.into(),
+            }),
+            user: layout.user,
+            item: layout.item,
             config,
+        }
+    }
+
+    /// The tasks in the order in which one follows from the other: the funnel, or else all of them.
+    pub fn chain(&self) -> Vec<usize> {
+        match self.config.funnel.is_empty() {
+            true => (0..self.tasks.len()).collect(),
+            false => self.config.funnel.clone(),
         }
     }
 
@@ -88,6 +129,38 @@ pub trait MultiTask: Send {
     /// # Errors
     /// `Torch` when the device has no memory left.
     fn logits(&self, input: &Input, tasks: &[usize], mode: Mode) -> Result<Vec<Tensor>>;
+
+    /// What training adds to the tasks' losses, a scalar: a sum over the rows, from the logits of all
+    /// tasks.
+    ///
+    /// # Errors
+    /// `Torch` when libtorch fails.
+    fn penalty(&self, _logits: &[Tensor]) -> Result<Option<Tensor>> {
+        Ok(None)
+    }
+}
+
+/// What an architecture can't do without.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Need {
+    /// scenario_col.
+    Scenario,
+    /// funnel.
+    Funnel,
+    /// user_col or item_col.
+    UserOrItem,
+    /// A second task.
+    SecondTask,
+}
+
+/// What becomes of the option funnel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FunnelRule {
+    /// The network's logits are those of a task given the one before; probabilities are multiplied, so
+    /// that none exceeds the one before.
+    Product,
+    /// The architecture knows what to do with it.
+    Own,
 }
 
 /// An entry of the list of architectures.
@@ -98,12 +171,30 @@ pub struct Architecture {
     pub summary: &'static str,
     /// Authors, title, venue, year.
     pub paper: &'static str,
+    /// What it can't do without.
+    pub needs: &'static [Need],
+    /// What becomes of the option funnel.
+    pub funnel: FunnelRule,
     /// Builds the network with the weights found or made at the path.
     pub build: fn(&Spec, &Path) -> Result<Box<dyn MultiTask>>,
 }
 
 /// Every architecture.
-pub static ALL: &[Architecture] = &[shared_bottom::ARCHITECTURE, mmoe::ARCHITECTURE];
+pub static ALL: &[Architecture] = &[
+    shared_bottom::ARCHITECTURE,
+    omoe::ARCHITECTURE,
+    mmoe::ARCHITECTURE,
+    ple::ARCHITECTURE,
+    ple::ONE_LEVEL,
+    esmm::ARCHITECTURE,
+    aitm::ARCHITECTURE,
+    dbmtl::ARCHITECTURE,
+    mtan::ARCHITECTURE,
+    pepnet::EMBEDDINGS,
+    pepnet::TOWERS,
+    pepnet::ARCHITECTURE,
+    per_scenario::ARCHITECTURE,
+];
 
 /// The architecture of that name.
 ///
@@ -119,5 +210,7 @@ pub fn find(name: &str) -> Result<&'static Architecture> {
     })
 }
 
+#[cfg(test)]
+mod numeric_tests;
 #[cfg(test)]
 mod tests;

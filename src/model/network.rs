@@ -1,8 +1,8 @@
 //! An embedding table with an architecture on top: what is trained, stored and applied.
 
-use tch::Tensor;
+use tch::{Kind, Tensor};
 
-use super::{Architecture, Input, MultiTask, Spec};
+use super::{Architecture, FunnelRule, Input, MultiTask, Scenario, Spec, funnel};
 use crate::error::Result;
 use crate::layer::{Embedding, Mode, Params};
 
@@ -16,6 +16,10 @@ pub const TABLE: &str = "embedding/table";
 pub struct Network {
     embedding: Embedding,
     model: Box<dyn MultiTask>,
+    scenario: Option<Scenario>,
+    width: i64,
+    /// The tasks whose probabilities are products, in order of depth.
+    funnel: Vec<usize>,
 }
 
 impl Network {
@@ -34,6 +38,12 @@ impl Network {
         Ok(Self {
             embedding: Embedding::new(&(&root / "embedding"), table_rows, width, EMBEDDING_STD)?,
             model: (architecture.build)(spec, &root)?,
+            scenario: spec.scenario,
+            width,
+            funnel: match architecture.funnel {
+                FunnelRule::Product => spec.config.funnel.clone(),
+                FunnelRule::Own => Vec::new(),
+            },
         })
     }
 
@@ -45,6 +55,14 @@ impl Network {
     pub fn embed(&self, ids: &Tensor, numbers: &Tensor, mode: Mode) -> Result<Input> {
         Ok(Input {
             flat: self.embedding.gather(ids, numbers, mode)?,
+            width: self.width,
+            scenario: self
+                .scenario
+                .map(|scenario| {
+                    let ids = ids.f_select(1, scenario.column as i64)?;
+                    ids.f_to_kind(Kind::Int64)?.f_sub_scalar(scenario.offset)
+                })
+                .transpose()?,
         })
     }
 
@@ -58,6 +76,19 @@ impl Network {
     /// # Errors
     /// As [`MultiTask::logits`].
     pub fn logits(&self, input: &Input, tasks: &[usize], mode: Mode) -> Result<Vec<Tensor>> {
-        self.model.logits(input, tasks, mode)
+        let given = funnel::needed(&self.funnel, tasks);
+        let logits = self.model.logits(input, &given, mode)?;
+        match self.funnel.is_empty() {
+            true => Ok(logits),
+            false => funnel::over_all_rows(&self.funnel, tasks, &given, &logits),
+        }
+    }
+
+    /// As [`MultiTask::penalty`].
+    ///
+    /// # Errors
+    /// `Torch` when libtorch fails.
+    pub fn penalty(&self, logits: &[Tensor]) -> Result<Option<Tensor>> {
+        self.model.penalty(logits)
     }
 }

@@ -6,7 +6,7 @@
 
 use tch::Tensor;
 
-use super::{Architecture, Input, MultiTask, Spec, Towers};
+use super::{Architecture, FunnelRule, Input, MultiTask, Spec, Towers};
 use crate::error::Result;
 use crate::layer::{Mlp, Mode, Path, Reads};
 
@@ -15,6 +15,8 @@ pub const ARCHITECTURE: Architecture = Architecture {
     name: "shared_bottom",
     summary: "one trunk of layers for all tasks, one tower each",
     paper: "R. Caruana, Multitask Learning, Machine Learning 28, 1997",
+    needs: &[],
+    funnel: FunnelRule::Product,
     build,
 };
 

@@ -5,7 +5,7 @@ use tch::{Device, Kind, Tensor};
 use super::*;
 use crate::layer::{Draws, Params, Tape, Workspace};
 
-fn spec() -> Spec {
+pub fn spec() -> Spec {
     let task = |name: &str| TaskSpec {
         name: name.into(),
         width: 1,
@@ -16,27 +16,38 @@ fn spec() -> Spec {
         embedding_dim: 4,
         numbers: 2,
         tasks: vec![task("click"), task("buy")],
+        scenario: Some(Scenario {
+            column: 0,
+            offset: 0,
+            count: 4,
+        }),
+        user: Some(1),
+        item: Some(2),
         config: Config {
             hidden_units: vec![16, 8],
             expert_units: vec![16, 8],
             tower_units: vec![8],
             num_experts: 3,
             dropout: 0.,
+            ..Config::default()
         },
     }
 }
 
-fn input(rows: i64) -> Input {
+pub fn input(rows: i64) -> Input {
     let waves =
         |n: i64, step: f64| (Tensor::arange(n, (Kind::Float, Device::Cpu)) * step).sin() * 1.5;
     let fields = waves(rows * 12, 12.9898).view([rows, 12]);
     let numbers = waves(rows * 2, 78.233).view([rows, 2]);
     Input {
         flat: Tensor::cat(&[fields, numbers], 1),
+        width: 4,
+        // Every one that training can see, and one that it has not seen.
+        scenario: Some(Tensor::arange(rows, (Kind::Int64, Device::Cpu)).remainder(4)),
     }
 }
 
-fn apply(model: &dyn MultiTask, input: &Input, tasks: &[usize]) -> Vec<Tensor> {
+pub fn apply(model: &dyn MultiTask, input: &Input, tasks: &[usize]) -> Vec<Tensor> {
     let workspace = Workspace::default();
     model.logits(input, tasks, Mode::Apply(&workspace)).unwrap()
 }
@@ -137,6 +148,9 @@ fn mmoe_mixes_experts_by_its_gates() {
             width: 1,
             prior: 0.,
         }],
+        scenario: None,
+        user: None,
+        item: None,
         config: Config {
             expert_units: vec![2],
             tower_units: vec![],
@@ -162,6 +176,8 @@ fn mmoe_mixes_experts_by_its_gates() {
     let model = (find("mmoe").unwrap().build)(&spec, &params.root()).unwrap();
     let input = Input {
         flat: tensor(&[0.5, 0.1], &[1, 2]),
+        width: 2,
+        scenario: None,
     };
     let got = apply(&*model, &input, &[0])[0].double_value(&[0, 0]);
     // scale = sigmoid(1) + 2 sigmoid(-1) = 1.268941; (0.5 + 10 * 0.1) * scale + 0.25

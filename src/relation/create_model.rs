@@ -221,6 +221,7 @@ impl Run {
                 threads: statement.threads,
                 stop: Some(self.watch.cancelled.clone()),
                 reserve: Some(Arc::new(statement.training_bytes()?)),
+                funnel: statement.options.config.funnel.clone(),
             },
             budget.clone(),
             spill_folder(&context, draft.scratch()),

@@ -8,7 +8,7 @@ use super::call::unknown_option;
 use crate::device::{Choice, Precision};
 use crate::error::{Error, Result};
 use crate::feature::{ColumnOptions, SplitMethod};
-use crate::model::{self, Config};
+use crate::model::{self, Config, Need};
 use crate::train::optimizer::Optimizer;
 use crate::train::{TrainOptions, weighting};
 
@@ -17,6 +17,8 @@ use crate::train::{TrainOptions, weighting};
 pub struct ModelOptions {
     /// The architecture's name.
     pub model_type: String,
+    /// Labels that follow from one another, in order of depth.
+    pub funnel: Vec<String>,
     /// What the columns are.
     pub columns: ColumnOptions,
     /// Width of an embedding.
@@ -39,6 +41,7 @@ impl Default for ModelOptions {
     fn default() -> Self {
         Self {
             model_type: "mmoe".into(),
+            funnel: Vec::new(),
             columns: ColumnOptions::default(),
             embedding_dim: 16,
             config: Config::default(),
@@ -94,6 +97,12 @@ pub static ALL: &[OptionSpec] = &[
         "type of a label where it can't be inferred: {'buy': 'binary'}",
         columns.label_types,
         text_map
+    ),
+    option!(
+        "funnel",
+        "labels that follow from one another, in order of depth: ['click', 'cart', 'buy']",
+        funnel,
+        names
     ),
     option!(
         "scenario_col",
@@ -163,9 +172,21 @@ pub static ALL: &[OptionSpec] = &[
     ),
     option!(
         "num_experts",
-        "experts of a layer, to 1024",
+        "experts of a layer, to 1024; of each task in ple and cgc",
         config.num_experts,
         |v| up_to(v, 1024)
+    ),
+    option!(
+        "num_shared_experts",
+        "experts that all tasks share in ple and cgc, to 1024",
+        config.num_shared_experts,
+        |v| up_to(v, 1024)
+    ),
+    option!(
+        "num_levels",
+        "layers of experts in ple, to 16",
+        config.num_levels,
+        |v| up_to(v, 16)
     ),
     option!(
         "expert_units",
@@ -301,6 +322,7 @@ impl ModelOptions {
                 .map_err(|e| Error::plan(format!("option {given}: {e}, got {value}")))?;
         }
         options.order_loss_weights(values)?;
+        options.place_funnel()?;
         options.check()?;
         Ok(options)
     }
@@ -325,7 +347,7 @@ impl ModelOptions {
                 self.split_method
             )));
         }
-        Ok(())
+        self.check_needs()
     }
 
     /// Brings loss_weights, given by name, into the order of the labels.
@@ -349,6 +371,61 @@ impl ModelOptions {
                 "option loss_weights: expected a number for each of the {} tasks, got {value}",
                 labels.len()
             )));
+        }
+        Ok(())
+    }
+
+    /// Finds the funnel's labels among the tasks.
+    fn place_funnel(&mut self) -> Result<()> {
+        let labels = &self.columns.labels;
+        let mut places = Vec::with_capacity(self.funnel.len());
+        for name in &self.funnel {
+            let place = labels
+                .iter()
+                .position(|label| label == name)
+                .ok_or_else(|| {
+                    Error::plan(format!(
+                        "unknown task {name:?} in funnel; input_label_cols has: {}",
+                        labels.join(", ")
+                    ))
+                })?;
+            if places.contains(&place) {
+                return Err(Error::plan(format!("option funnel names {name:?} twice")));
+            }
+            places.push(place);
+        }
+        if places.len() == 1 {
+            return Err(Error::plan(
+                "option funnel: expected two labels or more, in order of depth, got one",
+            ));
+        }
+        self.config.funnel = places;
+        Ok(())
+    }
+
+    /// What the architecture can't do without must be there.
+    fn check_needs(&self) -> Result<()> {
+        let architecture = model::find(&self.model_type)?;
+        let columns = &self.columns;
+        for need in architecture.needs {
+            let (there, what) = match need {
+                Need::Scenario => (columns.scenario_col.is_some(), "option scenario_col"),
+                Need::Funnel => (
+                    !self.funnel.is_empty(),
+                    "option funnel, as in funnel = ['click', 'buy']",
+                ),
+                Need::UserOrItem => (
+                    columns.user_col.is_some() || columns.item_col.is_some(),
+                    "option user_col or item_col",
+                ),
+                Need::SecondTask => (columns.labels.len() > 1, "two labels or more"),
+            };
+            if !there {
+                return Err(Error::plan(format!(
+                    "model_type = '{}' needs {what}",
+                    self.model_type
+                )));
+            }
         }
         Ok(())
     }
@@ -579,10 +656,12 @@ mod tests {
     fn written_options_read_back_the_same() {
         let options = parse(
             r#"{"input_label_cols": ["a", "b"], "loss_weights": {"b": 2}, "epochs": 3,
-                "optimizer": "adagrad", "data_split_method": "seq", "data_split_col": "t"}"#,
+                "optimizer": "adagrad", "data_split_method": "seq", "data_split_col": "t",
+                "funnel": ["b", "a"]}"#,
         )
         .unwrap();
         assert_eq!(options.train.loss_weights, [1., 2.]);
+        assert_eq!(options.config.funnel, [1, 0]);
         let again = ModelOptions::parse(&options.to_map()).unwrap();
         assert_eq!(options.to_map(), again.to_map());
     }
@@ -599,7 +678,22 @@ mod tests {
         );
         assert!(error("{}").contains("input_label_cols"));
         let text = error(r#"{"input_label_cols": ["a"], "model_type": "bert"}"#);
-        assert!(text.contains("shared_bottom, mmoe"), "{text}");
+        assert!(text.contains("known: shared_bottom, omoe, mmoe"), "{text}");
+        let text = error(r#"{"input_label_cols": ["a", "b"], "model_type": "esmm"}"#);
+        assert!(text.contains("'esmm' needs option funnel"), "{text}");
+        let text = error(r#"{"input_label_cols": ["a"], "model_type": "aitm"}"#);
+        assert!(text.contains("'aitm' needs two labels"), "{text}");
+        let text = error(r#"{"input_label_cols": ["a"], "model_type": "pepnet"}"#);
+        assert!(
+            text.contains("'pepnet' needs option scenario_col"),
+            "{text}"
+        );
+        let text = error(r#"{"input_label_cols": ["a", "b"], "funnel": ["b", "c"]}"#);
+        assert!(text.contains("unknown task \"c\" in funnel"), "{text}");
+        let text = error(r#"{"input_label_cols": ["a", "b"], "funnel": ["b", "b"]}"#);
+        assert!(text.contains("twice"), "{text}");
+        let text = error(r#"{"input_label_cols": ["a", "b"], "funnel": ["b"]}"#);
+        assert!(text.contains("two labels or more"), "{text}");
         let text = error(r#"{"input_label_cols": ["a"], "data_split_method": "seq"}"#);
         assert!(text.contains("data_split_col"), "{text}");
         let text = error(r#"{"input_label_cols": ["a"], "epochs": 1, "max_iterations": 2}"#);

@@ -17,7 +17,7 @@ use crate::error::{Error, Result};
 use crate::feature::{Budget, EncodedBatch, Order, RowSet};
 use crate::layer::Params;
 use crate::metric;
-use crate::model::{Architecture, Network, Spec, TABLE};
+use crate::model::{Architecture, FunnelRule, Network, Spec, TABLE};
 use crate::tensor::batch::{Batch, Resident};
 use crate::tensor::memory::append;
 
@@ -159,7 +159,7 @@ pub fn fit(
 ) -> Result<Trained> {
     let memory = Memory::reserve(fit)?;
     let params = Params::fresh(fit.options.seed, fit.device);
-    let spec = with_priors(fit.spec, fit.train);
+    let spec = with_priors(fit.spec, fit.architecture, fit.train);
     let mut trainer = Trainer::new(fit, &spec, &params, report)?;
     let mut history = Vec::new();
     let mut stop = EarlyStop::new(
@@ -212,11 +212,21 @@ pub fn fit(
     })
 }
 
-/// The spec with each task's output bias at the logit of its share of positives.
-fn with_priors(spec: &Spec, train: &RowSet) -> Spec {
+/// The spec with each task's output bias at the logit of its share of positives: among the positives of
+/// the task before it, where its logit is one given that task.
+fn with_priors(spec: &Spec, architecture: &Architecture, train: &RowSet) -> Spec {
     let mut spec = spec.clone();
+    let funnel = match architecture.funnel {
+        FunnelRule::Product => spec.config.funnel.clone(),
+        FunnelRule::Own => Vec::new(),
+    };
     for (i, task) in spec.tasks.iter_mut().enumerate() {
-        let (positives, rows) = (train.positives(i) as f64, train.labelled(i) as f64);
+        let before = funnel
+            .windows(2)
+            .find(|pair| pair[1] == i)
+            .map(|pair| pair[0]);
+        let rows = before.map_or(train.labelled(i), |before| train.positives(before)) as f64;
+        let positives = (train.positives(i) as f64).min(rows);
         // Half a row on each side keeps it finite.
         task.prior = ((positives + 0.5) / (rows - positives + 0.5)).ln();
     }
@@ -382,6 +392,7 @@ impl<'a> Trainer<'a> {
         let inside = running.count(rows.labels());
         let weights = self.weighting.weights();
         let step = Step {
+            rows: rows.count(),
             inside: &inside,
             weights: &weights,
             seed,

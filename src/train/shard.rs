@@ -35,6 +35,8 @@ pub struct Step<'a> {
     pub inside: &'a [u64],
     /// The tasks' weights in the loss.
     pub weights: &'a [f64],
+    /// Rows of the batch.
+    pub rows: usize,
     /// What dropout draws from, besides the number of the share.
     pub seed: [u64; 3],
 }
@@ -126,6 +128,10 @@ impl Shard {
             .map(|(loss, &weight)| loss * weight)
             .reduce(|sum, loss| sum + loss)
             .unwrap_or_else(|| Tensor::from(0f32));
+        let loss = match self.network.penalty(&logits)? {
+            Some(penalty) => loss + penalty / step.rows.max(1) as f64,
+            None => loss,
+        };
         let mut leaves: Vec<Tensor> = self.leaves.iter().map(Tensor::shallow_clone).collect();
         if has_ids {
             leaves.push(flat);

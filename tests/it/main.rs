@@ -2,6 +2,7 @@
 
 mod cli;
 mod layering;
+mod models;
 mod predict;
 mod quality;
 mod store;
