@@ -256,13 +256,13 @@ pub static ALL: &[OptionSpec] = &[
     ),
     option!(
         "loss_weighting",
-        "how the tasks' losses become one",
+        "how the tasks' losses become one: fixed, uncertainty, dwa or rlw",
         train.loss_weighting,
         loss_weighting
     ),
     option!(
         "loss_weights",
-        "a weight for each task: {'click': 1.0, 'buy': 2.0}",
+        "a factor for each task's weight: {'click': 1.0, 'buy': 2.0}",
         train.loss_weights,
         loss_weights
     ),

@@ -180,7 +180,8 @@ pub fn fit(
         if let Some(eval) = fit.eval {
             let start = Instant::now();
             let found = trainer.score(eval)?;
-            history.extend(trainer.rows(epoch, "eval", start, &found));
+            let weights: Vec<_> = history[first_new..].iter().map(|row| row.weight).collect();
+            history.extend(trainer.rows(epoch, "eval", start, &found, &weights));
             let losses: Vec<_> = found.iter().filter_map(|s| s.loss).collect();
             let mean = losses.iter().sum::<f64>() / losses.len().max(1) as f64;
             scores = found;
@@ -269,6 +270,8 @@ struct Trainer<'a> {
     dense: DenseOptimizer,
     table: RowOptimizer,
     weighting: Box<dyn weighting::LossWeighting>,
+    /// Whether the weighting must hear of every step.
+    reads_steps: bool,
     /// The train rows, where they are kept on a GPU.
     resident: Option<Resident>,
     report: &'a dyn Fn(&TrainingEvent) -> bool,
@@ -288,10 +291,11 @@ impl<'a> Trainer<'a> {
         let working = params.working(fit.products)?;
         let dense = working.tensors().into_iter().filter(|(n, _)| n != TABLE);
         let dense: Vec<_> = dense.map(|(_, tensor)| tensor).collect();
-        let num_tasks = fit.spec.tasks.len();
-        let weights = match options.loss_weights.len() {
-            0 => vec![1.; num_tasks],
-            _ => options.loss_weights.clone(),
+        let strategy = weighting::find(&options.loss_weighting)?;
+        let setup = weighting::Setup {
+            tasks: fit.spec.tasks.len(),
+            learn_rate: options.learn_rate,
+            seed: options.seed,
         };
         let shards = match fit.device {
             Device::Cpu => fit.threads.clamp(1, options.batch_size.div_ceil(MIN_SHARE)),
@@ -318,7 +322,8 @@ impl<'a> Trainer<'a> {
                 network.table(),
                 fit.offsets.clone(),
             ),
-            weighting: (weighting::find(&options.loss_weighting)?.build)(&weights),
+            weighting: (strategy.build)(&setup),
+            reads_steps: strategy.reads_steps,
             // What does not fit there is read batch by batch.
             resident: match fit.device {
                 Device::Cpu => None,
@@ -384,13 +389,19 @@ impl<'a> Trainer<'a> {
         }
         self.resident = resident;
         running.check(epoch)?;
-        Ok(self.rows(epoch, "train", start, &running.scores()))
+        self.weighting.after_epoch(&running.means());
+        let scores = running.scores();
+        Ok(self.rows(epoch, "train", start, &scores, &running.mean_weights()))
     }
 
     /// One step of all optimizers.
     fn step(&mut self, rows: Rows, seed: [u64; 3], running: &mut Running) -> Result<()> {
         let inside = running.count(rows.labels());
-        let weights = self.weighting.weights();
+        let mut weights = self.weighting.weights();
+        for (weight, factor) in weights.iter_mut().zip(&self.fit.options.loss_weights) {
+            *weight *= factor;
+        }
+        running.weigh(&weights);
         let step = Step {
             rows: rows.count(),
             inside: &inside,
@@ -417,6 +428,17 @@ impl<'a> Trainer<'a> {
         };
         let fields: Vec<_> = shares.iter_mut().filter_map(|s| s.fields.take()).collect();
         self.table.step(ids, &fields, workers)?;
+        if self.reads_steps {
+            let mut losses: Vec<_> = inside.iter().map(|&n| (n > 0).then_some(0.)).collect();
+            for share in &shares {
+                for (loss, part) in losses.iter_mut().zip(&share.losses) {
+                    if let Some(loss) = loss {
+                        *loss += part.f_double_value(&[])?;
+                    }
+                }
+            }
+            self.weighting.after_step(&losses);
+        }
         running.add(&labels, &shares, inside)?;
         let dense: Vec<_> = shares.into_iter().map(|share| share.dense).collect();
         self.dense.step(&dense, workers)
@@ -431,15 +453,22 @@ impl<'a> Trainer<'a> {
         evaluate(workers, shards, rows, num_tasks, fit.user_column, &go_on)
     }
 
-    fn rows(&self, epoch: usize, split: &str, start: Instant, scores: &[TaskScore]) -> Vec<Epoch> {
+    /// The rows of the history; `weights` are the tasks' mean ones of the epoch.
+    fn rows(
+        &self,
+        epoch: usize,
+        split: &str,
+        start: Instant,
+        scores: &[TaskScore],
+        weights: &[f64],
+    ) -> Vec<Epoch> {
         let seconds = start.elapsed().as_secs_f64();
-        let weights = self.weighting.weights();
         let tasks = &self.fit.spec.tasks;
         tasks
             .iter()
             .zip(scores)
             .zip(weights)
-            .map(|((task, score), weight)| Epoch {
+            .map(|((task, score), &weight)| Epoch {
                 epoch: epoch as i64,
                 split: split.to_string(),
                 task: task.name.clone(),
@@ -475,6 +504,9 @@ struct Running {
     pending: Vec<Pending>,
     /// Mean loss over the tasks.
     mean: f64,
+    /// Sum of the tasks' weights over the steps.
+    weights: Vec<f64>,
+    steps: f64,
 }
 
 impl Running {
@@ -487,7 +519,21 @@ impl Running {
             labels: vec![Vec::new(); num_tasks],
             pending: Vec::new(),
             mean: 0.,
+            weights: vec![0.; num_tasks],
+            steps: 0.,
         }
+    }
+
+    /// Takes the weights of a step.
+    fn weigh(&mut self, weights: &[f64]) {
+        self.steps += 1.;
+        for (sum, weight) in self.weights.iter_mut().zip(weights) {
+            *sum += weight;
+        }
+    }
+
+    fn mean_weights(&self) -> Vec<f64> {
+        self.weights.iter().map(|sum| sum / self.steps).collect()
     }
 
     /// Rows in each task's sample space.
