@@ -68,6 +68,20 @@ pub fn select(choice: Choice) -> Result<Device> {
     state().select(choice, cuda::start)
 }
 
+/// Rows that are worth a trip to this device; none where any number is.
+///
+/// # Errors
+/// As [`select`].
+pub fn batch_rows(choice: Choice) -> Result<Option<usize>> {
+    Ok(match select(choice)? {
+        Device::Cpu => None,
+        _ => Some(GPU_BATCH_ROWS),
+    })
+}
+
+/// Rows that keep a GPU busy.
+const GPU_BATCH_ROWS: usize = 1 << 16;
+
 fn state() -> std::sync::MutexGuard<'static, Selector> {
     static STATE: Mutex<Selector> = Mutex::new(Selector {
         start: None,

@@ -22,6 +22,8 @@ pub struct Config {
     pub dropout: f64,
     /// Positions of the tasks that follow from one another, in order of depth.
     pub funnel: Vec<usize>,
+    /// How features are crossed in front of the architecture.
+    pub interaction: String,
 }
 
 impl Default for Config {
@@ -35,6 +37,7 @@ impl Default for Config {
             num_levels: 2,
             dropout: 0.1,
             funnel: Vec::new(),
+            interaction: "none".into(),
         }
     }
 }

@@ -6,9 +6,11 @@ use crate::error::Result;
 
 /// One batch, embedded.
 pub struct Input {
-    /// `[B, F]`, F = C * D + N, in the kind that products are computed in: the embeddings of the C ids
-    /// of a row side by side, then its N numbers.
+    /// `[B, F]`, in the kind that products are computed in: the embeddings of the C ids of a row side by
+    /// side, then its N numbers, then what the interaction adds.
     pub flat: Tensor,
+    /// The C ids' embeddings before the interaction, `[B, >= C * D]`.
+    pub embedded: Tensor,
     /// D.
     pub width: i64,
     /// `[B]` i64: the scenario of each row, 0 for one that training has not seen; none without
@@ -22,8 +24,7 @@ impl Input {
     /// # Errors
     /// `Torch` when libtorch fails.
     pub fn field(&self, column: usize) -> Result<Tensor> {
-        Ok(self
-            .flat
-            .f_narrow(1, column as i64 * self.width, self.width)?)
+        let from = column as i64 * self.width;
+        Ok(self.embedded.f_narrow(1, from, self.width)?)
     }
 }

@@ -11,6 +11,7 @@ mod dbmtl;
 mod esmm;
 mod funnel;
 mod input;
+pub mod interaction;
 mod mmoe;
 mod mtan;
 mod network;
@@ -110,9 +111,11 @@ impl Spec {
         }
     }
 
-    /// F, the values of a row: `C * D + N`.
+    /// The values of a row that the architecture reads: `C * D + N`, and what the interaction adds.
     pub fn inputs(&self) -> i64 {
-        self.id_columns * self.embedding_dim + self.numbers
+        let crossing = interaction::find(&self.config.interaction);
+        let added = crossing.map_or(0, |crossing| (crossing.adds)(self));
+        self.id_columns * self.embedding_dim + self.numbers + added
     }
 
     /// T.

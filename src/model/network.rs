@@ -2,6 +2,7 @@
 
 use tch::{Kind, Tensor};
 
+use super::interaction::{self, Interaction};
 use super::{Architecture, FunnelRule, Input, MultiTask, Scenario, Spec, funnel};
 use crate::error::Result;
 use crate::layer::{Embedding, Mode, Params};
@@ -15,6 +16,7 @@ pub const TABLE: &str = "embedding/table";
 /// One network; shares its weights with the parameters it was built from.
 pub struct Network {
     embedding: Embedding,
+    interaction: Box<dyn Interaction>,
     model: Box<dyn MultiTask>,
     scenario: Option<Scenario>,
     width: i64,
@@ -37,6 +39,10 @@ impl Network {
         let width = spec.embedding_dim;
         Ok(Self {
             embedding: Embedding::new(&(&root / "embedding"), table_rows, width, EMBEDDING_STD)?,
+            interaction: (interaction::find(&spec.config.interaction)?.build)(
+                spec,
+                &(&root / "interaction"),
+            )?,
             model: (architecture.build)(spec, &root)?,
             scenario: spec.scenario,
             width,
@@ -53,8 +59,10 @@ impl Network {
     /// # Errors
     /// As [`Embedding::gather`].
     pub fn embed(&self, ids: &Tensor, numbers: &Tensor, mode: Mode) -> Result<Input> {
+        let flat = self.embedding.gather(ids, numbers, mode)?;
         Ok(Input {
-            flat: self.embedding.gather(ids, numbers, mode)?,
+            embedded: flat.shallow_clone(),
+            flat,
             width: self.width,
             scenario: self
                 .scenario
@@ -77,7 +85,13 @@ impl Network {
     /// As [`MultiTask::logits`].
     pub fn logits(&self, input: &Input, tasks: &[usize], mode: Mode) -> Result<Vec<Tensor>> {
         let given = funnel::needed(&self.funnel, tasks);
-        let logits = self.model.logits(input, &given, mode)?;
+        let crossed = Input {
+            flat: self.interaction.cross(input)?,
+            embedded: input.embedded.shallow_clone(),
+            scenario: input.scenario.as_ref().map(Tensor::shallow_clone),
+            width: input.width,
+        };
+        let logits = self.model.logits(&crossed, &given, mode)?;
         match self.funnel.is_empty() {
             true => Ok(logits),
             false => funnel::over_all_rows(&self.funnel, tasks, &given, &logits),

@@ -39,8 +39,10 @@ pub fn input(rows: i64) -> Input {
         |n: i64, step: f64| (Tensor::arange(n, (Kind::Float, Device::Cpu)) * step).sin() * 1.5;
     let fields = waves(rows * 12, 12.9898).view([rows, 12]);
     let numbers = waves(rows * 2, 78.233).view([rows, 2]);
+    let flat = Tensor::cat(&[fields, numbers], 1);
     Input {
-        flat: Tensor::cat(&[fields, numbers], 1),
+        embedded: flat.shallow_clone(),
+        flat,
         width: 4,
         // Every one that training can see, and one that it has not seen.
         scenario: Some(Tensor::arange(rows, (Kind::Int64, Device::Cpu)).remainder(4)),
@@ -176,6 +178,7 @@ fn mmoe_mixes_experts_by_its_gates() {
     let model = (find("mmoe").unwrap().build)(&spec, &params.root()).unwrap();
     let input = Input {
         flat: tensor(&[0.5, 0.1], &[1, 2]),
+        embedded: tensor(&[0.5, 0.1], &[1, 2]),
         width: 2,
         scenario: None,
     };

@@ -8,7 +8,7 @@ use super::call::unknown_option;
 use crate::device::{Choice, Precision};
 use crate::error::{Error, Result};
 use crate::feature::{ColumnOptions, SplitMethod};
-use crate::model::{self, Config, Need};
+use crate::model::{self, Config, Need, interaction};
 use crate::train::optimizer::Optimizer;
 use crate::train::{TrainOptions, weighting};
 
@@ -163,6 +163,12 @@ pub static ALL: &[OptionSpec] = &[
         "width of an embedding, to 4096",
         embedding_dim,
         |v| up_to(v, 4096)
+    ),
+    option!(
+        "interaction",
+        "how features are crossed in front of the architecture: none, fm or dcn_v2",
+        config.interaction,
+        interaction
     ),
     option!(
         "hidden_units",
@@ -601,6 +607,12 @@ fn model_type(value: &Value) -> Read<String> {
 
 fn optimizer(value: &Value) -> Read<Optimizer> {
     Optimizer::parse(&text(value)?.to_lowercase()).map_err(|e| e.to_string())
+}
+
+fn interaction(value: &Value) -> Read<String> {
+    let name = text(value)?;
+    interaction::find(&name).map_err(|e| e.to_string())?;
+    Ok(name)
 }
 
 fn loss_weighting(value: &Value) -> Read<String> {

@@ -62,6 +62,32 @@ async fn analyze_shows_device_and_precision_that_were_used() {
     }
 }
 
+/// A large batch_size joins the batches of the query.
+#[tokio::test(flavor = "multi_thread")]
+async fn batches_are_joined_up_to_the_batch_size() {
+    let models = tempfile::tempdir().unwrap();
+    let engine = engine(models.path()).await;
+    run(&engine, "SET datafusion.execution.batch_size = 500").await;
+    let mut counts = Vec::new();
+    for option in ["", ", batch_size => 100000"] {
+        let sql = format!(
+            "EXPLAIN ANALYZE SELECT sum(p_click) FROM PREDICT(MODEL m, (SELECT * FROM logs){option})"
+        );
+        let rows = run(&engine, &sql).await;
+        let text = rows[0].column(1).as_string::<i32>().value(0).to_string();
+        let (_, rest) = text.split_once("PredictExec").unwrap();
+        let (_, rest) = rest.split_once(" batches=").unwrap();
+        let count = rest.split(',').next().unwrap().parse::<usize>().unwrap();
+        assert!(
+            rest.contains("output_rows=60") || text.contains("output_rows=60"),
+            "{text}"
+        );
+        counts.push(count);
+    }
+    // At most one for each of the four partitions.
+    assert!(counts[0] >= 8 && counts[1] <= 4, "{counts:?}");
+}
+
 /// Several batches of a partition are scored at once, but leave in the order in which they came: a file
 /// that is in order needs no sorting behind a prediction.
 #[tokio::test(flavor = "multi_thread")]

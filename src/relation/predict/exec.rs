@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 
 use arrow::array::{ArrayRef, RecordBatch};
+use arrow::compute::concat_batches;
 use arrow::datatypes::SchemaRef;
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::runtime::SpawnedTask;
@@ -22,7 +23,7 @@ use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{
     DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties, PlanProperties,
 };
-use futures::StreamExt;
+use futures::{Stream, StreamExt};
 use tokio::sync::OnceCell;
 
 use super::How;
@@ -148,6 +149,12 @@ impl ExecutionPlan for PredictExec {
         context: Arc<TaskContext>,
     ) -> Result<SendableRecordBatchStream> {
         let input = self.input.execute(partition, context.clone())?;
+        let size = self.prediction.how.batch_size;
+        let rows = size.or(device::batch_rows(self.prediction.how.device.parse()?)?);
+        let input = match rows.filter(|rows| *rows > context.session_config().batch_size()) {
+            Some(rows) => joined(input, rows).boxed(),
+            None => input.boxed(),
+        };
         let worker = Arc::new(Worker {
             prediction: self.prediction.clone(),
             schema: self.schema.clone(),
@@ -203,6 +210,30 @@ impl ExecutionPlan for PredictExec {
         }
         FilterDescription::from_children(parent_filters, &self.children())
     }
+}
+
+/// The rows of `input` in batches of at least `rows`, but for the last.
+fn joined(
+    input: SendableRecordBatchStream,
+    rows: usize,
+) -> impl Stream<Item = Result<RecordBatch>> + Send {
+    let schema = input.schema();
+    futures::stream::try_unfold(input, move |mut input| {
+        let schema = schema.clone();
+        async move {
+            let (mut parts, mut count) = (Vec::new(), 0);
+            while count < rows
+                && let Some(batch) = input.next().await.transpose()?
+            {
+                count += batch.num_rows();
+                parts.push(batch);
+            }
+            match parts.is_empty() {
+                true => Ok(None),
+                false => Ok(Some((concat_batches(&schema, &parts)?, input))),
+            }
+        }
+    })
 }
 
 /// What EXPLAIN ANALYZE shows.
