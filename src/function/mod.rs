@@ -8,8 +8,10 @@ mod calibration_error;
 mod gauc;
 mod hit_rate_at;
 mod log_loss;
+mod mae;
 mod mrr_at;
 mod ndcg_at;
+mod normalized_entropy;
 pub mod predict;
 mod recall_at;
 mod rmse;
@@ -35,8 +37,10 @@ const AGGREGATES: &[fn() -> AggregateUDF] = &[
     gauc::function,
     hit_rate_at::function,
     log_loss::function,
+    mae::function,
     mrr_at::function,
     ndcg_at::function,
+    normalized_entropy::function,
     recall_at::function,
     rmse::function,
 ];

@@ -12,13 +12,16 @@ const LOG: &str = "CREATE TABLE log AS SELECT i, u, y, (i * 104729 % 50 + 6 * y 
     SELECT value AS i, CASE WHEN value * 7919 % 101 < 30 THEN 1 ELSE 0 END AS y, (value * value + value / 7) % 97 AS u
     FROM generate_series(0, 4999))";
 
-/// roc_auc_score, its mean over u weighted by rows, log_loss, the root of mean_squared_error, and numpy by bins.
-const EXPECTED: [(&str, f64); 5] = [
+/// roc_auc_score, its mean over u weighted by rows, log_loss, the root of mean_squared_error, numpy by bins, log_loss
+/// over the entropy of the mean of y, and mean_absolute_error.
+const EXPECTED: [(&str, f64); 7] = [
     ("auc(y, p)", 0.613_733_299_832_778),
     ("gauc(y, p, u)", 0.605_254_218_634_495_4),
     ("log_loss(y, p)", 0.664_586_461_942_929_7),
     ("rmse(y, p)", 0.488_664_474_614_228_5),
     ("calibration_error(y, p)", 0.181_443_75),
+    ("normalized_entropy(y, p)", 1.092_219_833_029_232_5),
+    ("mae(y, p)", 0.430_656_25),
 ];
 
 /// ndcg_score, which takes the mean over ties, and numpy over scores without ties, each a mean over u.

@@ -13,8 +13,10 @@ pub mod calibration_error;
 pub mod gauc;
 pub mod hit_rate_at;
 pub mod log_loss;
+pub mod mae;
 pub mod mrr_at;
 pub mod ndcg_at;
+pub mod normalized_entropy;
 pub mod recall_at;
 pub mod rmse;
 
