@@ -10,6 +10,7 @@ mod config;
 mod dbmtl;
 mod esmm;
 mod funnel;
+mod hinet;
 mod input;
 pub mod interaction;
 mod mmoe;
@@ -196,6 +197,7 @@ pub static ALL: &[Architecture] = &[
     pepnet::EMBEDDINGS,
     pepnet::TOWERS,
     pepnet::ARCHITECTURE,
+    hinet::ARCHITECTURE,
     per_scenario::ARCHITECTURE,
 ];
 

@@ -261,6 +261,59 @@ fn pepnet_and_its_halves_scale_by_gates() {
 }
 
 #[test]
+fn hinet_takes_from_its_own_and_from_other_scenarios() {
+    check("hinet", |w, input| {
+        let x = &input.flat;
+        let module = |m: i64| {
+            let experts: Vec<_> = (0..3)
+                .map(|k| w.network("scenario/expert", 2, 3 * m + k, true, x))
+                .collect();
+            w.mixed(&format!("scenario/gate/{m}"), 0, x, &experts)
+        };
+        let modules: Vec<_> = (0..4).map(module).collect();
+        let fit = w.linear("scenario/attention", 0, &input.field(0).unwrap());
+        let scenario = Vec::<i64>::try_from(input.scenario.as_ref().unwrap()).unwrap();
+        let rows: Vec<_> = scenario
+            .iter()
+            .enumerate()
+            .map(|(row, &s)| {
+                let at = |t: &Tensor| t.narrow(0, row as i64, 1);
+                let others: Vec<i64> = (1..4).filter(|&j| j != s).collect();
+                let odds: Vec<f64> = others
+                    .iter()
+                    .map(|j| fit.double_value(&[row as i64, j - 1]).exp())
+                    .collect();
+                let total: f64 = odds.iter().sum();
+                let taken = others
+                    .iter()
+                    .zip(&odds)
+                    .map(|(&j, odds)| at(&modules[j as usize]) * (odds / total));
+                let taken = taken.reduce(|a, b| a + b).unwrap();
+                let own = if s == 0 {
+                    at(&modules[0]) * 0.
+                } else {
+                    at(&modules[s as usize])
+                };
+                Tensor::cat(&[at(&modules[0]), own, taken], 1)
+            })
+            .collect();
+        let c = Tensor::cat(&rows, 0);
+        let experts: Vec<_> = (0..8)
+            .map(|e| w.network("expert", 2, e, true, &c))
+            .collect();
+        [0usize, 1].map(|t| {
+            let own = experts[3 * t..3 * t + 3].iter();
+            let mine: Vec<_> = own
+                .chain(&experts[6..])
+                .map(Tensor::shallow_clone)
+                .collect();
+            let gate = format!("gate/{}", ["click", "buy"][t]);
+            w.tower(t, false, &w.mixed(&gate, 0, &c, &mine))
+        })
+    });
+}
+
+#[test]
 fn per_scenario_sends_rows_to_their_networks() {
     check("per_scenario", |w, input| {
         let scenario = Vec::<i64>::try_from(input.scenario.as_ref().unwrap()).unwrap();
