@@ -41,7 +41,8 @@ fi
 models=${MODELS:-$(run --format csv -c 'SELECT model_type FROM ml_model_types()' | tail -n +2)}
 for seed in $seeds; do
   for model in $models; do
-    grep -q "^$model,\"$options\",$seed," "$runs" && continue
+    # A line begins with its key; the key is no regular expression.
+    KEY="$model,\"$options\",$seed," awk 'index($0, ENVIRON["KEY"]) == 1 { found = 1 } END { exit !found }' "$runs" && continue
     echo "$model, seed $seed" >&2
     run --format csv -c "
       CREATE OR REPLACE MODEL run OPTIONS (

@@ -50,6 +50,8 @@ impl Gates {
             None => self.share(),
         };
         let x = x.f_to_kind(self.weight.kind())?;
+        // In libtorch's graph: experts without layers are a view of what is below.
+        let experts = &experts.f_contiguous()?;
         match (x.device(), x.kind()) {
             (Device::Cpu, Kind::BFloat16) => gates.in_loops::<bf16>(&x, experts, mode),
             (Device::Cpu, _) => gates.in_loops::<f32>(&x, experts, mode),
@@ -87,7 +89,7 @@ impl Gates {
             experts: count as usize,
             width: width as usize,
         };
-        let experts = experts.f_contiguous()?;
+        let experts = experts.shallow_clone();
         let logits = workspace.take(&[rows, gates * count], T::KIND)?;
         let _ = x.f_mm_out(&logits, &self.weight.f_flatten(1, -1)?)?;
         let mut shares = workspace.take(&[rows, gates, count], Kind::Float)?;

@@ -86,5 +86,8 @@ mod tests {
         assert!((p(&got[1]) - sigmoid(2.)).abs() < 1e-6);
         // Certainty stays finite.
         assert!(got[0].double_value(&[1, 0]).is_finite());
+        // Without a funnel every task keeps its own, in the order asked for.
+        let plain = over_all_rows(&[], &[2, 0], &[0, 2], &logits[..2]).unwrap();
+        assert!(plain[0].equal(&logits[1]) && plain[1].equal(&logits[0]));
     }
 }

@@ -107,9 +107,11 @@ impl HiNet {
         let ids = Tensor::f_arange_start(1, 1 + all.size()[1], (Kind::Int64, x.device()))?;
         let own = scenario.f_unsqueeze(1)?.f_eq_tensor(&ids)?; // [B, M]
         let fit = self.attention.one(&input.field(self.column)?)?;
-        let fit = fit.f_masked_fill(&own, f64::NEG_INFINITY)?;
+        // Nothing of its own, also where there is no other.
+        let fit = fit.f_masked_fill(&own, -1e9)?;
         let share = fit
             .f_softmax(1, Kind::Float)?
+            .f_masked_fill(&own, 0.)?
             .f_to_kind(all.kind())?
             .f_unsqueeze(1)?;
         let others = share.f_bmm(&all)?.f_squeeze_dim(1)?; // [B, H]

@@ -79,7 +79,8 @@ impl Network {
         self.embedding.table()
     }
 
-    /// The logits of `tasks` over an embedded batch, `[B, width]` f32 each.
+    /// The logits of `tasks` over an embedded batch, `[B, width]` f32 each, in the order of `tasks`,
+    /// whichever it is.
     ///
     /// # Errors
     /// As [`MultiTask::logits`].
@@ -92,10 +93,7 @@ impl Network {
             width: input.width,
         };
         let logits = self.model.logits(&crossed, &given, mode)?;
-        match self.funnel.is_empty() {
-            true => Ok(logits),
-            false => funnel::over_all_rows(&self.funnel, tasks, &given, &logits),
-        }
+        funnel::over_all_rows(&self.funnel, tasks, &given, &logits)
     }
 
     /// As [`MultiTask::penalty`].

@@ -209,6 +209,8 @@ impl Run {
             };
         }
         // A folder that can't be written is found before hours of training.
+        // Loaded models only save time.
+        statement.store.forget_idle();
         let drafting = statement.clone();
         let draft = blocking(move || drafting.store.draft(&drafting.name)).await?;
         let pool = context.memory_pool();
@@ -236,8 +238,11 @@ impl Run {
             let manifest = statement.manifest(&fitted, &trained);
             draft.write(&manifest, &fitted.encoder, &trained.params)?;
             let (name, replace) = (&statement.name, statement.or_replace);
-            statement.store.publish(name, draft, replace)?;
-            Ok(())
+            match statement.store.publish(name, draft, replace) {
+                // Somebody else was faster.
+                Err(_) if statement.if_not_exists && statement.store.exists(name) => Ok(()),
+                published => published,
+            }
         })
         .await
     }

@@ -14,6 +14,7 @@ use datafusion::functions_aggregate::expr_fn::{count, sum};
 use datafusion::logical_expr::planner::RelationPlannerContext;
 use datafusion::logical_expr::{
     AggregateUDF, Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, cast as cast_expr, lit,
+    when,
 };
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{ExecutionPlan, collect};
@@ -56,7 +57,8 @@ pub fn plan(
             ))),
         };
     };
-    let predict = Call::of("predict", call.model()?, query.clone());
+    // Labels and users are planned here, so the version is this one also in a view.
+    let predict = Call::of("predict", model.name().to_string(), query.clone());
     let input = predict::plan(&predict, environment, context)?;
     let by = by.map(|by| column(input.schema(), &by)).transpose()?;
     let own = ["task", "rows", "positives"];
@@ -140,8 +142,17 @@ fn aggregate(
     let mut values = Vec::new();
     for output in model.outputs() {
         let task = &manifest.tasks[output.task];
-        let label = trained_on("label", task, model, &schema, planner)?;
+        let mut label = trained_on("label", task, model, &schema, planner)?;
         feature::check_label_type(task, &label.get_type(&*schema)?)?;
+        let funnel = &manifest.config.funnel;
+        let depth = funnel.iter().position(|&t| t == output.task).unwrap_or(0);
+        for &earlier in &funnel[..depth] {
+            // As in training: NULL behind an end of the funnel is 0.
+            let earlier = trained_on("label", &manifest.tasks[earlier], model, &schema, planner)?;
+            let ended = cast_expr(earlier, DataType::Int64).eq(lit(0i64));
+            let zero = cast_expr(lit(0i64), label.get_type(&*schema)?);
+            label = when(ended.and(label.clone().is_null()), zero).otherwise(label)?;
+        }
         let score = Expr::Column(Column::from_name(&output.name));
         values.push(count(label.clone()));
         values.push(sum(cast_expr(label.clone(), DataType::Int64)));

@@ -178,13 +178,13 @@ pub static ALL: &[OptionSpec] = &[
     ),
     option!(
         "num_experts",
-        "experts of a layer, to 1024; of each task in ple and cgc",
+        "experts of a layer, to 1024; of each task in ple, cgc and hinet, there of each scenario too",
         config.num_experts,
         |v| up_to(v, 1024)
     ),
     option!(
         "num_shared_experts",
-        "experts that all tasks share in ple and cgc, to 1024",
+        "experts that all tasks share in ple, cgc and hinet, to 1024",
         config.num_shared_experts,
         |v| up_to(v, 1024)
     ),
@@ -448,11 +448,13 @@ impl ModelOptions {
         }
     }
 
-    /// Every option that is set, by name.
+    /// Every option that is set, by name: an empty list where the default is another one.
     pub fn to_map(&self) -> Map<String, Value> {
+        let defaults = Self::default();
         ALL.iter()
-            .map(|option| (option.name.to_string(), (option.get)(self)))
-            .filter(|(_, value)| !is_empty(value))
+            .map(|option| (option, (option.get)(self)))
+            .filter(|(option, value)| !is_empty(value) || *value != (option.get)(&defaults))
+            .map(|(option, value)| (option.name.to_string(), value))
             .collect()
     }
 }
@@ -669,13 +671,14 @@ mod tests {
         let options = parse(
             r#"{"input_label_cols": ["a", "b"], "loss_weights": {"b": 2}, "epochs": 3,
                 "optimizer": "adagrad", "data_split_method": "seq", "data_split_col": "t",
-                "funnel": ["b", "a"]}"#,
+                "funnel": ["b", "a"], "tower_units": []}"#,
         )
         .unwrap();
         assert_eq!(options.train.loss_weights, [1., 2.]);
         assert_eq!(options.config.funnel, [1, 0]);
         let again = ModelOptions::parse(&options.to_map()).unwrap();
         assert_eq!(options.to_map(), again.to_map());
+        assert_eq!(again.config.tower_units, [0i64; 0]);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use async_trait::async_trait;
 use datafusion::catalog::Session;
 use datafusion::common::tree_node::TreeNodeRecursion;
-use datafusion::error::Result;
+use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::context::QueryPlanner;
 use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext;
 use datafusion::logical_expr::planner::{
@@ -80,6 +80,14 @@ impl ExtensionPlanner for ExtensionNodes {
         let ([logical], [physical]) = (logical_inputs, physical_inputs) else {
             return Ok(None);
         };
+        if let Some(output) = predict.outputs().iter().find(|o| o.is_missing()) {
+            return Err(DataFusionError::Plan(format!(
+                "model {} does not predict {} any more, which this view or prepared statement was made \
+                 with: make it again",
+                predict.model().name(),
+                output.name
+            )));
+        }
         let features: Vec<Arc<dyn PhysicalExpr>> = predict
             .features()
             .iter()

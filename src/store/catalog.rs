@@ -155,6 +155,11 @@ impl Store {
         used.max(there)
     }
 
+    /// Forgets loaded models that nobody uses now, which gives their memory back.
+    pub fn forget_idle(&self) {
+        self.loaded.forget_idle();
+    }
+
     /// A place to make the next version of `name` in. Its number is nobody else's, whichever of
     /// several drafts is published first.
     ///
@@ -241,6 +246,12 @@ impl Store {
         })?;
         if self.root.join(to).exists() {
             return Err(taken(to));
+        }
+        sweep(&self.root);
+        if last_drafted(&self.root, to) > 0 {
+            return Err(Error::plan(format!(
+                "a model {to:?} is being trained: wait for its end, or choose another name"
+            )));
         }
         rename(&self.root.join(from), &self.root.join(to))?;
         sync(&self.root)

@@ -55,6 +55,23 @@ pub struct OutputColumn {
     pub task: usize,
 }
 
+impl OutputColumn {
+    const MISSING: usize = usize::MAX;
+
+    /// A column of this name that the model does not have.
+    pub fn missing(&self) -> Self {
+        Self {
+            name: self.name.clone(),
+            task: Self::MISSING,
+        }
+    }
+
+    /// Whether the model does not have it.
+    pub fn is_missing(&self) -> bool {
+        self.task == Self::MISSING
+    }
+}
+
 /// Where the time of scoring went, and what it met.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ScoreTimes {

@@ -1,7 +1,7 @@
 //! Every architecture, from SQL: trained, evaluated, applied to values it has not seen, read back.
 
 use arrow::array::{AsArray, RecordBatch};
-use arrow::datatypes::{Float32Type, Float64Type};
+use arrow::datatypes::{Float32Type, Float64Type, Int64Type};
 use sqltorch::Engine;
 
 /// A funnel of two steps in two scenarios with opposite tastes. `buy` is NULL where nothing was clicked.
@@ -56,15 +56,21 @@ async fn every_model_type_learns_and_keeps_to_the_funnel() {
              precision = 'float32') AS SELECT * FROM logs"
         );
         run(&first, &create).await;
-        let evaluate = format!("SELECT task, auc FROM EVALUATE(MODEL {name}, TABLE logs)");
+        let evaluate = format!("SELECT task, auc, rows FROM EVALUATE(MODEL {name}, TABLE logs)");
         let auc = run(&first, &evaluate).await;
+        let rows = auc[0]
+            .column(2)
+            .as_primitive::<Int64Type>()
+            .values()
+            .to_vec();
         let auc = auc[0]
             .column(1)
             .as_primitive::<Float64Type>()
             .values()
             .to_vec();
-        // Of buy: among the clicked, which are all that have a label.
+        // Of buy over all rows: its NULL labels stand behind a click that is 0.
         assert!(auc.iter().all(|auc| *auc > 0.95), "{name}: {auc:?}");
+        assert_eq!(rows, [2000, 2000], "{name}");
 
         // The same scores in another session; a scene that training has not seen is scored too.
         let predict = format!(

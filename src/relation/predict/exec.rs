@@ -162,8 +162,10 @@ impl ExecutionPlan for PredictExec {
             pool: context.memory_pool().clone(),
             metrics: Metrics::new(&self.metrics, partition),
         });
-        // Where one partition has most of the rows, the others' threads help.
-        let at_once = context.session_config().target_partitions().max(1);
+        // Where one partition has most of the rows, other threads help.
+        let threads = context.session_config().target_partitions().max(1);
+        let partitions = self.input.output_partitioning().partition_count().max(1);
+        let at_once = threads.div_ceil(partitions).max(threads.min(HELPERS));
         let scored = input
             .map(move |batch| {
                 let worker = worker.clone();
@@ -212,13 +214,16 @@ impl ExecutionPlan for PredictExec {
     }
 }
 
+/// Batches of one partition that are scored at once, though there be a partition for each thread.
+const HELPERS: usize = 4;
+
 /// The rows of `input` in batches of at least `rows`, but for the last.
 fn joined(
     input: SendableRecordBatchStream,
     rows: usize,
 ) -> impl Stream<Item = Result<RecordBatch>> + Send {
     let schema = input.schema();
-    futures::stream::try_unfold(input, move |mut input| {
+    futures::stream::try_unfold(input.fuse(), move |mut input| {
         let schema = schema.clone();
         async move {
             let (mut parts, mut count) = (Vec::new(), 0);
@@ -299,7 +304,7 @@ async fn load(prediction: Arc<Prediction>, pool: &Arc<dyn MemoryPool>) -> Result
     let budget = Arc::new(PoolBudget::new(&name, pool));
     SpawnedTask::spawn_blocking(move || {
         let device = device::select(prediction.how.device.parse()?)?;
-        let products = device::products(prediction.how.precision.parse()?, device);
+        let products = device::products(prediction.how.precision(&prediction.model)?, device);
         let loaded = prediction.model.load(device, products, budget)?;
         let precision = device::precision_name(products).to_string();
         // Every partition says the same.

@@ -41,7 +41,7 @@ pub fn plan(
     let name = ModelName::parse(&call.model()?)?;
     let model = environment.store(&config).open(&name)?;
     let tasks = tasks(call, &model)?;
-    let how = How::parse(call, &model, &Settings::of(&config))?;
+    let how = How::parse(call, &Settings::of(&config))?;
     let input = Call::plan_query(call.required_query(1)?, context)?;
     let features = bind(&model, input.schema(), &mut Statement(context))?;
     let outputs = model.outputs();
@@ -66,22 +66,28 @@ pub struct How {
 
 impl How {
     /// As the session says.
-    pub fn of(model: &FittedModel, settings: &Settings) -> Self {
-        // What the session leaves open is as it was in training.
-        let trained = model.manifest().options.get("precision");
-        let trained = trained.and_then(Value::as_str).unwrap_or("auto");
+    pub fn of(settings: &Settings) -> Self {
         Self {
             device: settings.device.clone(),
-            precision: match settings.precision.as_str() {
-                "auto" => trained.to_string(),
-                precision => precision.to_string(),
-            },
+            precision: settings.precision.clone(),
             batch_size: None,
         }
     }
 
-    fn parse(call: &Call, model: &FittedModel, settings: &Settings) -> Result<Self> {
-        let mut how = Self::of(model, settings);
+    /// The precision; what nobody has said is as it was in the training of `model`.
+    ///
+    /// # Errors
+    /// `Plan` for an unknown one.
+    pub fn precision(&self, model: &FittedModel) -> Result<Precision> {
+        let trained = model.manifest().options.get("precision");
+        match self.precision.parse()? {
+            Precision::Auto => trained.and_then(Value::as_str).unwrap_or("auto").parse(),
+            precision => Ok(precision),
+        }
+    }
+
+    fn parse(call: &Call, settings: &Settings) -> Result<Self> {
+        let mut how = Self::of(settings);
         if let Some(device) = call.text("device")? {
             device.parse::<Choice>()?;
             how.device = device;

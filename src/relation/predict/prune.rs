@@ -29,13 +29,8 @@ impl OptimizerRule for PruneTasks {
         plan: LogicalPlan,
         _config: &dyn OptimizerConfig,
     ) -> Result<Transformed<LogicalPlan>> {
-        unread_tasks_removed(plan)
+        prune(plan, &None)
     }
-}
-
-/// The plan without outputs that it does not read.
-pub fn unread_tasks_removed(plan: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
-    prune(plan, &None)
 }
 
 fn prune(plan: LogicalPlan, read: &Read) -> Result<Transformed<LogicalPlan>> {

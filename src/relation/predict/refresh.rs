@@ -12,8 +12,6 @@ use datafusion::optimizer::AnalyzerRule;
 
 use super::bind;
 use super::node::PredictNode;
-use super::prune::unread_tasks_removed;
-use crate::error::Error;
 use crate::relation::environment::Environment;
 use crate::relation::transform::Session;
 use crate::store::OutputColumn;
@@ -37,7 +35,6 @@ impl AnalyzerRule for RefreshModels {
     }
 
     fn analyze(&self, plan: LogicalPlan, config: &ConfigOptions) -> Result<LogicalPlan> {
-        let plan = unread_tasks_removed(plan)?.data;
         plan.transform_up_with_subqueries(|plan| {
             let LogicalPlan::Extension(extension) = &plan else {
                 return Ok(Transformed::no(plan));
@@ -72,24 +69,16 @@ impl RefreshModels {
         if model.digest() == node.model().digest() {
             return Ok(None);
         }
-        let (new, old) = (model.outputs(), node.outputs());
-        let outputs = old
-            .iter()
-            .map(|old| {
-                let found = new.iter().find(|new: &&OutputColumn| {
-                    let kind = model.output_type(new);
-                    new.name == old.name && kind == node.model().output_type(old)
-                });
-                found.cloned().ok_or_else(|| {
-                    Error::plan(format!(
-                        "model {} does not predict {} any more, which this view or prepared statement \
-                         was made with: make it again",
-                        model.name(),
-                        old.name
-                    ))
-                })
-            })
-            .collect::<crate::Result<Vec<_>>>()?;
+        // Whether what is missing is read is known when unread outputs have been removed: the planner of
+        // the node looks.
+        let new = model.outputs();
+        let kept = |old: &OutputColumn| {
+            let same = new.iter().find(|new| {
+                new.name == old.name && model.output_type(new) == node.model().output_type(old)
+            });
+            same.cloned().unwrap_or_else(|| old.missing())
+        };
+        let outputs = node.outputs().iter().map(kept).collect();
         let input = node.input().clone();
         let mut planner = Session(self.environment.session()?);
         let features = bind(&model, input.schema(), &mut planner)?;

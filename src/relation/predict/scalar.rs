@@ -132,7 +132,7 @@ impl LiftPredict {
             })
             .collect();
         let value = structure(&model, &prefix);
-        let how = How::of(&model, &Settings::of(config));
+        let how = How::of(&Settings::of(config));
         // The name has just been looked up, and its columns have names of their own.
         let node = PredictNode::new(input, model, features, outputs, how)?.pinned(true);
         let node = Arc::new(node);
