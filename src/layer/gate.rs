@@ -50,12 +50,14 @@ impl Gates {
             None => self.share(),
         };
         let x = x.f_to_kind(self.weight.kind())?;
+        if x.device() != Device::Cpu {
+            return gates.by_operators(&x, experts);
+        }
         // In libtorch's graph: experts without layers are a view of what is below.
         let experts = &experts.f_contiguous()?;
-        match (x.device(), x.kind()) {
-            (Device::Cpu, Kind::BFloat16) => gates.in_loops::<bf16>(&x, experts, mode),
-            (Device::Cpu, _) => gates.in_loops::<f32>(&x, experts, mode),
-            _ => gates.by_operators(&x, experts),
+        match x.kind() {
+            Kind::BFloat16 => gates.in_loops::<bf16>(&x, experts, mode),
+            _ => gates.in_loops::<f32>(&x, experts, mode),
         }
     }
 

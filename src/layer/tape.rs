@@ -10,7 +10,7 @@ use std::cell::{Cell, RefCell};
 use tch::{Kind, Tensor};
 
 use super::Draws;
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// What a forward pass is for.
 #[derive(Clone, Copy)]
@@ -39,8 +39,8 @@ impl<'a> Mode<'a> {
     }
 }
 
-/// Buffers of a pass. Passes ask for the same ones in the same order, so that after the first pass
-/// none is allocated.
+/// Buffers of a pass. Passes ask for the same ones in the same order, so that none is allocated but by
+/// the largest so far.
 #[derive(Debug, Default)]
 pub struct Workspace {
     buffers: RefCell<Vec<Tensor>>,
@@ -141,7 +141,7 @@ impl<'a> Tape<'a> {
         let mut gradients = Gradients::new(leaves.iter().chain(outputs));
         let mut roots = vec![loss.shallow_clone()];
         while let Some(record) = records.pop() {
-            gradients.flow(&mut roots)?;
+            gradients.flow(&mut roots, true)?;
             let at = leaves.len() + records.len();
             let Some(gradient) = gradients.sums[at].take() else {
                 continue;
@@ -151,13 +151,20 @@ impl<'a> Tape<'a> {
                 (record.backward)(&gradient, self.workspace)?
             };
             for (input, gradient) in record.inputs.iter().zip(found) {
-                if gradient.defined() && !gradients.add(input, &gradient)? {
+                if !gradient.defined() {
+                    continue;
+                }
+                if !input.requires_grad() {
+                    // A copy that was made outside of the graph: what is below it would not learn.
+                    return Err(Error::internal("a gradient for an input that needs none"));
+                }
+                if !gradients.add(input, &gradient)? {
                     // Between leaves libtorch goes on by itself, from a scalar with this gradient.
                     roots.push((input * gradient).f_sum(input.kind())?);
                 }
             }
         }
-        gradients.flow(&mut roots)?;
+        gradients.flow(&mut roots, false)?;
         gradients.sums.truncate(leaves.len());
         let sums = gradients.sums.into_iter();
         Ok(sums.map(|sum| sum.unwrap_or_else(Tensor::new)).collect())
@@ -179,13 +186,14 @@ impl Gradients {
         }
     }
 
-    /// Lets libtorch walk from `roots`, scalars, to the leaves.
-    fn flow(&mut self, roots: &mut Vec<Tensor>) -> Result<()> {
+    /// Lets libtorch walk from `roots`, scalars, to the leaves; `again` says whether it will come by once
+    /// more.
+    fn flow(&mut self, roots: &mut Vec<Tensor>, again: bool) -> Result<()> {
         roots.retain(Tensor::requires_grad);
         if roots.is_empty() {
             return Ok(());
         }
-        let found = Tensor::f_run_backward(roots, &self.leaves, true, false)?;
+        let found = Tensor::f_run_backward(roots, &self.leaves, again, false)?;
         roots.clear();
         let _guard = tch::no_grad_guard();
         for (at, gradient) in found.iter().enumerate() {
@@ -203,10 +211,10 @@ impl Gradients {
         }
         // Leaves have memory of their own, by which they are told apart.
         let same = |leaf: &Tensor| leaf.data_ptr() == input.data_ptr();
-        match self.leaves.iter().position(same) {
-            Some(at) => self.put(at, gradient)?,
-            None => debug_assert!(!input.requires_grad(), "a leaf that nobody asked for"),
-        }
+        let at = self.leaves.iter().position(same);
+        let at =
+            at.ok_or_else(|| Error::internal("a gradient for a leaf that nobody asked for"))?;
+        self.put(at, gradient)?;
         Ok(true)
     }
 

@@ -84,7 +84,35 @@ fn every_architecture_holds_the_contract() {
         assert!(shared[0].equal(&both[0]), "{name}: replica differs");
 
         learns_a_toy_problem(architecture, &spec);
+        passes_gradients_without_layers(architecture);
     }
+}
+
+/// Without any hidden layer there is a way from the loss to the input, too.
+fn passes_gradients_without_layers(architecture: &Architecture) {
+    let name = architecture.name;
+    let mut spec = spec();
+    let config = &mut spec.config;
+    (config.hidden_units, config.expert_units, config.tower_units) = (vec![], vec![], vec![]);
+    let params = Params::fresh(7, Device::Cpu);
+    let _ = (architecture.build)(&spec, &params.root()).unwrap();
+    let params = params.leaves("").unwrap();
+    let model = (architecture.build)(&spec, &params.root()).unwrap();
+    let input = input(8);
+    let flat = input.flat.set_requires_grad(true);
+    let workspace = Workspace::default();
+    let tape = Tape::new(Draws::new(&[1]), &workspace);
+    let logits = model.logits(&input, &[0, 1], Mode::Train(&tape)).unwrap();
+    let loss = (&logits[0] * &logits[0] + logits[1].exp()).sum(Kind::Float);
+    let leaves = params.tensors().into_iter().map(|(_, tensor)| tensor);
+    let wanted: Vec<_> = leaves.chain([flat]).collect();
+    let gradients = tape.backward(&loss, &wanted).unwrap();
+    let of_input = gradients[wanted.len() - 1].abs().sum(Kind::Float);
+    // Through experts as well, not only through gates: mixtures of equal experts have no gate gradient.
+    assert!(
+        of_input.double_value(&[]) > 1e-3,
+        "{name}: no gradient for the input"
+    );
 }
 
 /// Every weight gets a gradient, and plain gradient descent lowers the loss of a separable problem.

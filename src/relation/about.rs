@@ -162,6 +162,7 @@ pub fn describe(
             "embedding".into(),
             format!("{} x {}", layout.table_rows, manifest.embedding_dim),
         ),
+        ("precision".into(), manifest.precision.clone()),
         ("created".into(), manifest.created.clone()),
         ("folder".into(), model.folder().display().to_string()),
     ];

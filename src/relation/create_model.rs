@@ -235,7 +235,7 @@ impl Run {
             if self.watch.cancelled.load(Ordering::Relaxed) {
                 return Err(Error::cancelled());
             }
-            let manifest = statement.manifest(&fitted, &trained);
+            let manifest = statement.manifest(&fitted, &trained)?;
             draft.write(&manifest, &fitted.encoder, &trained.params)?;
             let (name, replace) = (&statement.name, statement.or_replace);
             match statement.store.publish(name, draft, replace) {
@@ -325,7 +325,9 @@ impl CreateModel {
         })
     }
 
-    fn manifest(&self, fitted: &Fitted, trained: &Trained) -> Manifest {
+    fn manifest(&self, fitted: &Fitted, trained: &Trained) -> Result<Manifest> {
+        let device = device::select(self.device.parse()?)?;
+        let products = device::products(self.precision, device);
         let tasks: Vec<_> = fitted
             .encoder
             .layout()
@@ -335,7 +337,7 @@ impl CreateModel {
             .collect();
         let scores = trained.scores.iter().zip(&tasks);
         let libraries = crate::versions().into_iter();
-        Manifest {
+        Ok(Manifest {
             format_version: FORMAT_VERSION,
             model_type: self.options.model_type.clone(),
             created: chrono::Utc::now().to_rfc3339_opts(chrono::SecondsFormat::Secs, true),
@@ -349,6 +351,7 @@ impl CreateModel {
             encoder: fitted.encoder.fitted().clone(),
             config: self.options.config.clone(),
             embedding_dim: self.options.embedding_dim,
+            precision: device::precision_name(products).into(),
             history: trained.history.clone(),
             best_epoch: trained.best_epoch,
             scores: scores
@@ -365,7 +368,7 @@ impl CreateModel {
                 .collect(),
             scenario_col: self.options.columns.scenario_col.clone(),
             tasks,
-        }
+        })
     }
 }
 

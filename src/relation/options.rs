@@ -244,7 +244,7 @@ pub static ALL: &[OptionSpec] = &[
     ),
     option!(
         "l2_reg",
-        "weight of the squared weights in the loss",
+        "weight of half of the squared weights in the loss",
         train.l2_reg,
         not_negative
     ),

@@ -38,6 +38,8 @@ pub struct Manifest {
     pub config: Config,
     /// Width of an embedding.
     pub embedding_dim: i64,
+    /// What matrix products were computed in.
+    pub precision: String,
     /// Tasks in order.
     pub tasks: Vec<String>,
     /// The query's column that names the scenario.

@@ -272,7 +272,7 @@ impl Loaded {
     /// Scores rows: `inputs` are the encoder's input columns in its order, each of `rows` values.
     /// Returns a FLOAT column of probabilities for each of `tasks`, which lists positions in rising
     /// order. `batch_rows` go through the network at once, as many as suit the device where it is not
-    /// given. Several threads may call this at once.
+    /// given; on a CPU no more than fit its cache. Several threads may call this at once.
     ///
     /// # Errors
     /// `Execution` when a column can't be encoded; `Torch` or `Resources` when libtorch fails.
@@ -313,7 +313,11 @@ impl Loaded {
             workspace,
             encoded,
         } = replica;
-        let rows = batch_rows.unwrap_or(self.batch_rows);
+        let most = match self.device {
+            Device::Cpu => *CPU_BATCH_ROWS.end(),
+            _ => usize::MAX,
+        };
+        let rows = batch_rows.map_or(self.batch_rows, |rows| rows.min(most));
         let mut columns = vec![Vec::with_capacity(encoded.rows); tasks.len()];
         for from in (0..encoded.rows).step_by(rows) {
             let to = from.saturating_add(rows).min(encoded.rows);

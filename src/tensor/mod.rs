@@ -1,5 +1,5 @@
-//! The only bridge between Arrow and libtorch, and the only place that reads or writes a tensor's
-//! memory directly.
+//! The bridge between encoded rows and libtorch, and the only place that reads or writes a tensor's memory
+//! directly.
 
 pub mod batch;
 pub mod element;

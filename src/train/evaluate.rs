@@ -47,10 +47,12 @@ pub fn task_loss(logits: &Tensor, labels: &Tensor) -> Tensor {
 /// # Errors
 /// `Io` when spilled rows can't be read; `Cancelled` when `go_on` says so; `Torch` when the device
 /// has no memory left.
+#[allow(clippy::too_many_arguments)]
 pub fn evaluate(
     workers: &Workers,
     shards: &mut [Shard],
     rows: &RowSet,
+    batch_size: usize,
     num_tasks: usize,
     groups: Option<usize>,
     go_on: &dyn Fn() -> bool,
@@ -60,7 +62,7 @@ pub fn evaluate(
     let mut labels = vec![Vec::with_capacity(total); num_tasks];
     let mut users: Vec<i32> = Vec::new();
     let mut encoded = EncodedBatch::default();
-    let mut batches = rows.batches(EVAL_BATCH, Order::Stored);
+    let mut batches = rows.batches(EVAL_BATCH.min(batch_size), Order::Stored);
     while batches.next_into(&mut encoded)? {
         if !go_on() {
             return Err(Error::cancelled());
@@ -88,7 +90,7 @@ pub fn evaluate(
         .collect())
 }
 
-/// Rows of a batch in evaluation.
+/// Rows of a batch in evaluation, at the most: no more than training has memory for.
 const EVAL_BATCH: usize = 4096;
 
 /// All metrics of one task from its logits and labels (NaN outside of the sample space).

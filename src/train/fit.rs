@@ -35,7 +35,7 @@ pub struct TrainOptions {
     pub embedding_learn_rate: Option<f64>,
     /// The rules of a step.
     pub optimizer: Optimizer,
-    /// Weight of the squared weights in the loss.
+    /// Weight of half of the squared weights in the loss.
     pub l2_reg: f64,
     /// Whether to stop when the eval loss no longer falls, and restore the best epoch.
     pub early_stop: bool,
@@ -87,8 +87,9 @@ impl TrainOptions {
         let moments = RowOptimizer::state_bytes(self.optimizer.rows(), table_rows, width);
         let weights =
             4 * copies * (table_rows * width + dense) + 4 * dense * (3 + threads) + moments;
-        // Of every value on the way: the product, what becomes of it, and its gradient.
-        let row = 12 * (shapes.outputs() + spec.inputs() as usize);
+        // Of every value on the way: the product, what becomes of it, a copy beside others, and the
+        // gradients of both.
+        let row = 20 * (shapes.outputs() + spec.inputs() as usize);
         let rows = rows.min(self.batch_size as u64) as usize;
         Ok(weights.saturating_add(row.saturating_mul(rows)))
     }
@@ -234,6 +235,28 @@ fn with_priors(spec: &Spec, architecture: &Architecture, train: &RowSet) -> Spec
     spec
 }
 
+/// The train rows on a GPU with what they take of the budget; none where they don't fit, to be read
+/// batch by batch.
+fn resident<'a>(fit: &Fit<'a>) -> Result<Option<(Resident, Memory<'a>)>> {
+    if fit.device == Device::Cpu {
+        return Ok(None);
+    }
+    // On the CPU: the labels once more, and the numbers of the rows.
+    let bytes = fit.train.rows() as usize * (4 * fit.spec.tasks.len() + 8);
+    if !fit.budget.try_grow(bytes) {
+        return Ok(None);
+    }
+    let memory = Memory {
+        budget: fit.budget,
+        bytes,
+    };
+    match Resident::new(fit.train, fit.device) {
+        Ok(rows) => Ok(Some((rows, memory))),
+        Err(Error::Torch(_) | Error::Resources(_)) => Ok(None),
+        Err(other) => Err(other),
+    }
+}
+
 /// Rows of a share of a step at the least: fewer are not worth a thread.
 const MIN_SHARE: usize = 128;
 
@@ -273,7 +296,7 @@ struct Trainer<'a> {
     /// Whether the weighting must hear of every step.
     reads_steps: bool,
     /// The train rows, where they are kept on a GPU.
-    resident: Option<Resident>,
+    resident: Option<(Resident, Memory<'a>)>,
     report: &'a dyn Fn(&TrainingEvent) -> bool,
 }
 
@@ -324,11 +347,7 @@ impl<'a> Trainer<'a> {
             ),
             weighting: (strategy.build)(&setup),
             reads_steps: strategy.reads_steps,
-            // What does not fit there is read batch by batch.
-            resident: match fit.device {
-                Device::Cpu => None,
-                device => Resident::new(fit.train, device).ok(),
-            },
+            resident: resident(fit)?,
             report,
         })
     }
@@ -375,7 +394,7 @@ impl<'a> Trainer<'a> {
             }
         };
         match &resident {
-            Some(resident) => {
+            Some((resident, _)) => {
                 let numbers = train.shuffled(seed, epoch as u64);
                 for numbers in numbers.chunks(options.batch_size) {
                     let (batch, labels) = resident.batch(numbers)?;
@@ -450,7 +469,16 @@ impl<'a> Trainer<'a> {
         let go_on = || report(&TrainingEvent::Evaluating);
         let num_tasks = fit.spec.tasks.len();
         let (workers, shards) = (&self.workers, &mut self.shards);
-        evaluate(workers, shards, rows, num_tasks, fit.user_column, &go_on)
+        let batch = fit.options.batch_size;
+        evaluate(
+            workers,
+            shards,
+            rows,
+            batch,
+            num_tasks,
+            fit.user_column,
+            &go_on,
+        )
     }
 
     /// The rows of the history; `weights` are the tasks' mean ones of the epoch.

@@ -1,4 +1,4 @@
-//! Batches are read by a thread of their own, one ahead of the step that learns from them, so that
+//! Batches are read by a thread of their own, up to two ahead of the step that learns from them, so that
 //! nobody waits for the disk.
 
 use std::sync::mpsc::{channel, sync_channel};

@@ -60,14 +60,20 @@ pub struct Dropout<'a> {
     pub rate: f64,
 }
 
-/// What a unit that stays is multiplied with.
+/// What a unit that stays is multiplied with, so that the mean stays.
 pub fn keep_scale(rate: f64) -> f32 {
-    (1. / (1. - rate)) as f32
+    (1. / (1. - f64::from(threshold(rate)) / 65_536.)) as f32
 }
 
 /// Below this a unit's 16 random bits leave it out.
 pub fn threshold(rate: f64) -> u16 {
     (rate * 65_536.).round().min(65_535.) as u16
+}
+
+/// NaN stays NaN: a network that has diverged must show it.
+#[inline(always)]
+fn relu(x: f32) -> f32 {
+    if x < 0. { 0. } else { x }
 }
 
 /// `y = dropout(relu(x + bias))`. `x` lies as `from` says, `bias` is `[G, H]`, `y` `[G, B, H]`.
@@ -97,7 +103,7 @@ fn forward_keeping<E: Element>(x: &[E], from: Rows, bias: &[f32], y: &mut [E]) {
             let x = &x[from.at(g, b)..][..width];
             let y = &mut y[(g * from.rows + b) * width..][..width];
             for i in 0..width {
-                y[i] = E::narrow((x[i].widen() + bias[i]).max(0.));
+                y[i] = E::narrow(relu(x[i].widen() + bias[i]));
             }
         }
     }
@@ -126,7 +132,7 @@ fn forward_dropping<E: Element>(
             let y = &mut y[(g * from.rows + b) * width..][..width];
             for i in 0..width {
                 let scale = if bits[i] < threshold { 0. } else { scale };
-                y[i] = E::narrow((x[i].widen() + bias[i]).max(0.) * scale);
+                y[i] = E::narrow(relu(x[i].widen() + bias[i]) * scale);
             }
         }
     }
@@ -151,11 +157,39 @@ pub fn backward<E: Element>(
             let (y, dy) = (&y[from..][..width], &dy[from..][..width]);
             let dx = &mut dx[to.at(g, b)..][..width];
             for i in 0..width {
-                let scale = if y[i].widen() > 0. { scale } else { 0. };
+                let scale = if y[i].widen() <= 0. { 0. } else { scale };
                 let value = dy[i].widen() * scale;
                 dx[i] = E::narrow(value);
                 sums[i] += value;
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nan_is_passed_on() {
+        let (x, rows) = ([f32::NAN, -1., 2.], Rows::by_group(1, 1, 3));
+        let mut y = [0f32; 3];
+        forward(&x, rows, &[0.; 3], None, &mut y);
+        assert!(y[0].is_nan());
+        assert_eq!(y[1..], [0., 2.]);
+        let (mut dx, mut dbias) = ([0f32; 3], [0f32; 3]);
+        backward(&y, &[1f32; 3], 1., rows, &mut dx, &mut dbias);
+        assert_eq!(dx, [1., 0., 1.]);
+    }
+
+    #[test]
+    fn the_mean_stays_whatever_the_rate() {
+        for rate in [0., 0.1, 0.5, 0.999_999] {
+            let kept = 1. - f64::from(threshold(rate)) / 65_536.;
+            assert!(
+                (f64::from(keep_scale(rate)) * kept - 1.).abs() < 1e-6,
+                "{rate}"
+            );
         }
     }
 }

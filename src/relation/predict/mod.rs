@@ -74,16 +74,15 @@ impl How {
         }
     }
 
-    /// The precision; what nobody has said is as it was in the training of `model`.
+    /// The precision; where nobody has said one, a model that was trained in f32 is applied in f32.
     ///
     /// # Errors
     /// `Plan` for an unknown one.
     pub fn precision(&self, model: &FittedModel) -> Result<Precision> {
-        let trained = model.manifest().options.get("precision");
-        match self.precision.parse()? {
-            Precision::Auto => trained.and_then(Value::as_str).unwrap_or("auto").parse(),
-            precision => Ok(precision),
-        }
+        Ok(match self.precision.parse()? {
+            Precision::Auto if model.manifest().precision == "float32" => Precision::Float32,
+            precision => precision,
+        })
     }
 
     fn parse(call: &Call, settings: &Settings) -> Result<Self> {

@@ -85,6 +85,14 @@ const ADAM_EPSILON: f32 = 1e-8;
 /// Keeps Adagrad's quotient finite.
 const ADAGRAD_EPSILON: f32 = 1e-10;
 
+/// Cuts the first `len` elements off, all that are left where there are fewer.
+fn take<'a, T>(rest: &mut &'a mut [T], len: usize) -> &'a mut [T] {
+    let all = std::mem::take(rest);
+    let (head, tail) = all.split_at_mut(len.min(all.len()));
+    *rest = tail;
+    head
+}
+
 /// Adam's correction of both moments at step `t`: the factor on the learn rate, and the one on the
 /// square root of the second moment.
 fn adam_correction(t: i32) -> (f32, f32) {

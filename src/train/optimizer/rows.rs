@@ -6,7 +6,7 @@ use half::bf16;
 use multiversion::multiversion;
 use tch::{Device, Kind, Tensor};
 
-use super::{ADAGRAD_EPSILON, ADAM_EPSILON, BETA1, BETA2, Rule, adam_correction, adam_step};
+use super::{ADAGRAD_EPSILON, ADAM_EPSILON, BETA1, BETA2, Rule, adam_correction, adam_step, take};
 use crate::error::Result;
 use crate::tensor::element::Element;
 use crate::tensor::memory::{as_mut_slice, as_slice, prefer_large_pages, prefetch};
@@ -78,7 +78,12 @@ impl RowOptimizer {
             Rule::Adam => (table.zeros_like(), table.zeros_like()),
             Rule::Adagrad => (Tensor::zeros([0], options), Tensor::zeros([rows], options)),
         };
-        let place = Tensor::zeros([rows], (Kind::Int, Device::Cpu));
+        let places = if table.device() == Device::Cpu {
+            rows
+        } else {
+            0
+        };
+        let place = Tensor::zeros([places], (Kind::Int, Device::Cpu));
         for tensor in [&first, &second, &place] {
             prefer_large_pages(tensor);
         }
@@ -218,10 +223,10 @@ impl RowOptimizer {
             bands.push(Band {
                 columns: range,
                 first_row,
-                table: cut(&mut table, rows * width),
-                first: cut(&mut first, rows * moments.0),
-                second: cut(&mut second, rows * moments.1),
-                place: cut(&mut place, rows),
+                table: take(&mut table, rows * width),
+                first: take(&mut first, rows * moments.0),
+                second: take(&mut second, rows * moments.1),
+                place: take(&mut place, rows),
                 scratch,
             });
         }
@@ -287,13 +292,6 @@ impl RowOptimizer {
         let _ = self.table.f_index_add_(0, &rows, &change.f_neg()?)?;
         Ok(())
     }
-}
-
-/// Cuts the first `len` elements off.
-fn cut<'a, T>(rest: &mut &'a mut [T], len: usize) -> &'a mut [T] {
-    let (head, tail) = std::mem::take(rest).split_at_mut(len);
-    *rest = tail;
-    head
 }
 
 #[multiversion(targets = "simd")]

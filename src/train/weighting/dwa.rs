@@ -37,8 +37,11 @@ impl LossWeighting for Dwa {
                 (Some(now), Some(before)) if *before > 0. => now / before,
                 _ => 1.,
             };
-            let rates = losses.iter().zip(&before).map(rate);
-            let shares: Vec<f64> = rates.map(|rate| (rate / TEMPERATURE).exp()).collect();
+            let rates: Vec<f64> = losses.iter().zip(&before).map(rate).collect();
+            // The largest taken off, so that a loss that has jumped does not overflow.
+            let top = rates.iter().copied().fold(f64::MIN, f64::max);
+            let share = |rate: &f64| ((rate - top) / TEMPERATURE).exp().max(f64::MIN_POSITIVE);
+            let shares: Vec<f64> = rates.iter().map(share).collect();
             let total: f64 = shares.iter().sum();
             let tasks = shares.len() as f64;
             self.weights = shares.iter().map(|share| tasks * share / total).collect();
@@ -65,5 +68,8 @@ mod tests {
         let weights = weighting.weights();
         assert!((weights[0] - 0.875_647).abs() < 1e-6, "{weights:?}");
         assert!((weights.iter().sum::<f64>() - 2.).abs() < 1e-12);
+        weighting.after_epoch(&[Some(1e6), Some(4.)]);
+        let weights = weighting.weights();
+        assert!(weights.iter().all(|w| *w > 0. && *w <= 2.), "{weights:?}");
     }
 }
