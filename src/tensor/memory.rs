@@ -58,15 +58,27 @@ const LARGE_BYTES: usize = 8 << 20;
 /// written. What can't be had changes nothing.
 pub fn prefer_large_pages(tensor: &Tensor) {
     let bytes = tensor.numel() * tensor.kind().elt_size_in_bytes();
-    if tensor.device() != Device::Cpu || !tensor.is_contiguous() || bytes < LARGE_BYTES {
+    if tensor.device() == Device::Cpu && tensor.is_contiguous() {
+        advise(tensor.data_ptr() as usize, bytes);
+    }
+}
+
+/// The same for memory of our own.
+pub fn prefer_large_pages_for<T>(slice: &mut [T]) {
+    advise(slice.as_mut_ptr() as usize, std::mem::size_of_val(slice));
+}
+
+/// `from` is the address of `bytes` bytes that belong to the caller.
+fn advise(from: usize, bytes: usize) {
+    if bytes < LARGE_BYTES {
         return;
     }
     #[cfg(target_os = "linux")]
     {
         const PAGE: usize = 4096;
-        let from = (tensor.data_ptr() as usize).next_multiple_of(PAGE);
-        let to = (tensor.data_ptr() as usize + bytes) / PAGE * PAGE;
-        // SAFETY: the pages lie wholly within the tensor's memory; both calls change how they are
+        let to = (from + bytes) / PAGE * PAGE;
+        let from = from.next_multiple_of(PAGE);
+        // SAFETY: the pages lie wholly within the caller's memory; both calls change how they are
         // backed, never what they hold.
         unsafe {
             let pages = from as *mut libc::c_void;

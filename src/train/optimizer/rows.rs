@@ -9,7 +9,9 @@ use tch::{Device, Kind, Tensor};
 use super::{ADAGRAD_EPSILON, ADAM_EPSILON, BETA1, BETA2, Rule, adam_correction, adam_step, take};
 use crate::error::Result;
 use crate::tensor::element::Element;
-use crate::tensor::memory::{as_mut_slice, as_slice, prefer_large_pages, prefetch};
+use crate::tensor::memory::{
+    as_mut_slice, as_slice, prefer_large_pages, prefer_large_pages_for, prefetch,
+};
 use crate::train::threads::Workers;
 
 /// The embedding table with its moments.
@@ -19,16 +21,22 @@ pub struct RowOptimizer {
     l2: f32,
     table: Tensor,  // [R, D]
     first: Tensor,  // [R, D] for Adam, empty for Adagrad
-    second: Tensor, // [R, D] for Adam, [R] for Adagrad
+    second: Tensor, // [R, D] for Adam, [R] for Adagrad on a GPU
     step: i32,
     /// First row of each id column.
     offsets: Vec<usize>,
-    /// On the CPU, `[R]` i32: a row's place among the distinct ones of its band plus one, or 0 when it is
-    /// not in the batch. A hash table in its place, small enough for the cache, was slower.
-    place: Tensor,
+    /// On the CPU, one for each row. A hash table for the places, small enough for the cache, was slower.
+    states: Vec<RowState>,
     /// Buffers of each thread on the CPU, kept between batches.
     scratch: Vec<Scratch>,
 }
+
+/// What is kept of a row on the CPU, side by side, so that one access to memory brings both: the
+/// accumulator of Adagrad as bits, and its place among the distinct rows of its band plus one, 0 when it is
+/// not in the batch.
+type RowState = [u32; 2];
+const SQUARES: usize = 0;
+const PLACE: usize = 1;
 
 /// Buffers of the kernel on the CPU.
 #[derive(Default)]
@@ -47,7 +55,7 @@ struct Band<'a> {
     table: &'a mut [f32],
     first: &'a mut [f32],
     second: &'a mut [f32],
-    place: &'a mut [i32],
+    states: &'a mut [RowState],
     scratch: &'a mut Scratch,
 }
 
@@ -76,15 +84,14 @@ impl RowOptimizer {
         let options = (Kind::Float, table.device());
         let (first, second) = match rule {
             Rule::Adam => (table.zeros_like(), table.zeros_like()),
-            Rule::Adagrad => (Tensor::zeros([0], options), Tensor::zeros([rows], options)),
+            Rule::Adagrad => (Tensor::zeros([0], options), Tensor::zeros([0], options)),
         };
-        let places = if table.device() == Device::Cpu {
-            rows
-        } else {
-            0
+        let mut states = match table.device() {
+            Device::Cpu => vec![[0; 2]; rows as usize],
+            _ => Vec::new(),
         };
-        let place = Tensor::zeros([places], (Kind::Int, Device::Cpu));
-        for tensor in [&first, &second, &place] {
+        prefer_large_pages_for(&mut states);
+        for tensor in [&first, &second] {
             prefer_large_pages(tensor);
         }
         Self {
@@ -96,7 +103,7 @@ impl RowOptimizer {
             second,
             step: 0,
             offsets,
-            place,
+            states,
             scratch: Vec::new(),
         }
     }
@@ -105,7 +112,7 @@ impl RowOptimizer {
     pub fn state_bytes(rule: Rule, rows: usize, width: usize) -> usize {
         rows * 4
             * match rule {
-                Rule::Adam => 2 * width + 1,
+                Rule::Adam => 2 * width + 2,
                 Rule::Adagrad => 2,
             }
     }
@@ -164,7 +171,7 @@ impl RowOptimizer {
                 table,
                 first,
                 second,
-                place,
+                states,
                 scratch,
                 ..
             } = band;
@@ -179,17 +186,17 @@ impl RowOptimizer {
                     stride: *stride,
                 };
                 match part {
-                    Part::Full(part) => sum(&of, now, part, place, scratch),
-                    Part::Half(part) => sum(&of, now, part, place, scratch),
+                    Part::Full(part) => sum(&of, now, part, states, scratch),
+                    Part::Half(part) => sum(&of, now, part, states, scratch),
                 }
                 rest = later;
             }
             match rule {
                 Rule::Adam => adam(table, first, second, scratch, width, rate, l2, correction),
-                Rule::Adagrad => adagrad(table, second, scratch, width, rate, l2),
+                Rule::Adagrad => adagrad(table, states, scratch, width, rate, l2),
             }
             for &row in &scratch.rows {
-                place[row as usize] = 0;
+                states[row as usize][PLACE] = 0;
             }
             scratch.rows.clear();
             scratch.sums.clear();
@@ -205,7 +212,7 @@ impl RowOptimizer {
         let width = self.table.size()[1] as usize;
         let moments = match self.rule {
             Rule::Adam => (width, width),
-            Rule::Adagrad => (0, 1),
+            Rule::Adagrad => (0, 0),
         };
         let count = count.clamp(1, self.offsets.len());
         self.scratch.resize_with(count, Scratch::default);
@@ -213,7 +220,7 @@ impl RowOptimizer {
         let mut table = as_mut_slice::<f32>(&mut self.table)?;
         let mut first = as_mut_slice::<f32>(&mut self.first)?;
         let mut second = as_mut_slice::<f32>(&mut self.second)?;
-        let mut place = as_mut_slice::<i32>(&mut self.place)?;
+        let mut states = self.states.as_mut_slice();
         let mut bands = Vec::with_capacity(count);
         for (i, scratch) in self.scratch.iter_mut().enumerate() {
             let range = i * columns / count..(i + 1) * columns / count;
@@ -226,7 +233,7 @@ impl RowOptimizer {
                 table: take(&mut table, rows * width),
                 first: take(&mut first, rows * moments.0),
                 second: take(&mut second, rows * moments.1),
-                place: take(&mut place, rows),
+                states: take(&mut states, rows),
                 scratch,
             });
         }
@@ -278,6 +285,10 @@ impl RowOptimizer {
                 change.f_mul_scalar(f64::from(self.learn_rate * scale))?
             }
             Rule::Adagrad => {
+                if self.second.numel() == 0 {
+                    let options = (Kind::Float, self.table.device());
+                    self.second = Tensor::f_zeros([self.table.size()[0]], options)?;
+                }
                 let square = g.f_square()?.f_mean_dim(1, false, Kind::Float)?;
                 let _ = self.second.f_index_add_(0, &rows, &square)?;
                 let root = self
@@ -326,7 +337,7 @@ fn adam(
 #[multiversion(targets = "simd")]
 fn adagrad(
     table: &mut [f32],
-    second: &mut [f32],
+    states: &mut [RowState],
     scratch: &mut Scratch,
     width: usize,
     rate: f32,
@@ -335,7 +346,7 @@ fn adagrad(
     let (rows, sums) = (&scratch.rows, scratch.sums.chunks_exact_mut(width));
     for (i, sums) in sums.enumerate() {
         if let Some(&row) = rows.get(i + AHEAD) {
-            prefetch(second, row as usize);
+            prefetch(states, row as usize);
             prefetch(table, row as usize * width);
         }
         let row = rows[i] as usize;
@@ -345,8 +356,9 @@ fn adagrad(
             *g += l2 * w;
             square += *g * *g;
         }
-        second[row] += square / width as f32;
-        let rate = rate / (second[row].sqrt() + ADAGRAD_EPSILON);
+        let squares = f32::from_bits(states[row][SQUARES]) + square / width as f32;
+        states[row][SQUARES] = squares.to_bits();
+        let rate = rate / (squares.sqrt() + ADAGRAD_EPSILON);
         for (w, &g) in weights.iter_mut().zip(sums.iter()) {
             *w -= rate * g;
         }
@@ -372,7 +384,7 @@ fn sum<E: Element>(
     of: &Columns,
     ids: &[i32],
     gradient: &[E],
-    place: &mut [i32],
+    states: &mut [RowState],
     scratch: &mut Scratch,
 ) {
     let width = of.width;
@@ -381,13 +393,13 @@ fn sum<E: Element>(
         for (c, gradient) in of.range.clone().zip(fields) {
             // The same column, two rows later.
             if let Some(&id) = ids.get((b + 2) * of.total + c) {
-                prefetch(place, id as usize - of.first_row);
+                prefetch(states, id as usize - of.first_row);
             }
             let row = ids[b * of.total + c] as usize - of.first_row;
-            let place = &mut place[row];
+            let place = &mut states[row][PLACE];
             if *place == 0 {
                 scratch.rows.push(row as u32);
-                *place = scratch.rows.len() as i32;
+                *place = scratch.rows.len() as u32;
                 scratch.sums.extend(gradient.iter().map(|g| g.widen()));
             } else {
                 let sums = &mut scratch.sums[(*place as usize - 1) * width..][..width];
