@@ -2,108 +2,23 @@
 
 use std::time::Instant;
 
-use serde::{Deserialize, Serialize};
-use tch::{Device, Kind, Tensor};
+use tch::{Device, Kind};
 
 use super::early_stop::EarlyStop;
 use super::evaluate::{TaskScore, evaluate};
-use super::optimizer::{DenseOptimizer, Ids, Optimizer, RowOptimizer, Rule};
+use super::optimizer::{DenseOptimizer, Ids, RowOptimizer};
+use super::options::TrainOptions;
 use super::prefetch::prefetched;
 use super::report::{Epoch, TrainingEvent};
-use super::shard::{Shard, Share, Step, in_shares};
+use super::running::Running;
+use super::shard::{Shard, Step, in_shares};
 use super::threads::Workers;
 use super::weighting;
 use crate::error::{Error, Result};
 use crate::feature::{Budget, EncodedBatch, Order, RowSet};
 use crate::layer::Params;
-use crate::metric;
 use crate::model::{Architecture, FunnelRule, Network, Spec, TABLE};
 use crate::tensor::batch::{Batch, Resident};
-use crate::tensor::memory::append;
-
-/// How to train, whatever the architecture.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct TrainOptions {
-    /// Epochs at the most.
-    pub epochs: usize,
-    /// Rows of a step.
-    pub batch_size: usize,
-    /// Learn rate of the dense weights.
-    pub learn_rate: f64,
-    /// Learn rate of the embedding table; that of its rule when not given.
-    pub embedding_learn_rate: Option<f64>,
-    /// The rules of a step.
-    pub optimizer: Optimizer,
-    /// Weight of half of the squared weights in the loss.
-    pub l2_reg: f64,
-    /// Whether to stop when the eval loss no longer falls, and restore the best epoch.
-    pub early_stop: bool,
-    /// The relative fall of the eval loss below which training stops.
-    pub min_rel_progress: f64,
-    /// The strategy's name.
-    pub loss_weighting: String,
-    /// One weight a task, in task order.
-    pub loss_weights: Vec<f64>,
-    /// Seed of weights, dropout and the order of rows.
-    pub seed: u64,
-}
-
-impl Default for TrainOptions {
-    fn default() -> Self {
-        Self {
-            epochs: 10,
-            batch_size: 2048,
-            learn_rate: 0.001,
-            embedding_learn_rate: None,
-            optimizer: Optimizer::Auto,
-            l2_reg: 0.,
-            early_stop: true,
-            min_rel_progress: 0.001,
-            loss_weighting: "fixed".into(),
-            loss_weights: Vec::new(),
-            seed: 42,
-        }
-    }
-}
-
-impl TrainOptions {
-    /// Bytes of all weights with their moments, gradients and the copy of the best epoch, and of what
-    /// a batch of up to `rows` rows leaves behind on its way through the network.
-    pub fn memory_bytes(
-        &self,
-        architecture: &Architecture,
-        spec: &Spec,
-        table_rows: usize,
-        threads: usize,
-        rows: u64,
-    ) -> Result<usize> {
-        let shapes = Params::shapes();
-        Network::new(architecture, spec, table_rows as i64, &shapes)?;
-        let dense = shapes.tensors().into_iter().filter(|(n, _)| n != TABLE);
-        let dense: usize = dense.map(|(_, tensor)| tensor.numel()).sum();
-        let width = spec.embedding_dim as usize;
-        let copies = if self.early_stop { 2 } else { 1 };
-        let moments = RowOptimizer::state_bytes(self.optimizer.rows(), table_rows, width);
-        let weights =
-            4 * copies * (table_rows * width + dense) + 4 * dense * (3 + threads) + moments;
-        // Of every value on the way: the product, what becomes of it, a copy beside others, and the
-        // gradients of both.
-        let row = 20 * (shapes.outputs() + spec.inputs() as usize);
-        let rows = rows.min(self.batch_size as u64) as usize;
-        Ok(weights.saturating_add(row.saturating_mul(rows)))
-    }
-
-    /// Learn rate of the embedding table. Row-wise Adagrad divides by the root of all squares so far
-    /// and so takes far larger ones than Adam.
-    pub fn table_learn_rate(&self) -> f64 {
-        self.embedding_learn_rate
-            .unwrap_or(match self.optimizer.rows() {
-                Rule::Adagrad => 0.1,
-                Rule::Adam => self.learn_rate,
-            })
-    }
-}
 
 /// All that one training needs.
 pub struct Fit<'a> {
@@ -144,9 +59,6 @@ pub struct Trained {
     /// Every task over the rows held back; empty without such rows.
     pub scores: Vec<TaskScore>,
 }
-
-/// Rows of the train split whose predictions are kept for its AUC.
-const TRAIN_AUC_ROWS: usize = 1 << 20;
 
 /// Trains. `report` hears of every batch and epoch; it returns false to cancel.
 ///
@@ -458,7 +370,7 @@ impl<'a> Trainer<'a> {
             }
             self.weighting.after_step(&losses);
         }
-        running.add(&labels, &shares, inside)?;
+        running.add(&labels, &shares, inside);
         let dense: Vec<_> = shares.into_iter().map(|share| share.dense).collect();
         self.dense.step(&dense, workers)
     }
@@ -505,143 +417,6 @@ impl<'a> Trainer<'a> {
                 weight,
                 rows: score.rows as i64,
                 seconds,
-            })
-            .collect()
-    }
-}
-
-/// What a share left on its device.
-struct Pending {
-    /// Of each task.
-    losses: Vec<Tensor>,
-    /// Of each task; none when they are not kept.
-    logits: Vec<Tensor>,
-    /// Rows that each loss is a mean over.
-    rows: Vec<u64>,
-}
-
-/// Losses and predictions of the epoch so far.
-struct Running {
-    /// Sum of each task's loss over its rows so far.
-    sums: Vec<f64>,
-    rows: Vec<u64>,
-    positives: Vec<u64>,
-    logits: Vec<Vec<f32>>,
-    labels: Vec<Vec<f32>>,
-    /// What has not been read yet: reading waits for the device.
-    pending: Vec<Pending>,
-    /// Mean loss over the tasks.
-    mean: f64,
-    /// Sum of the tasks' weights over the steps.
-    weights: Vec<f64>,
-    steps: f64,
-}
-
-impl Running {
-    fn new(num_tasks: usize) -> Self {
-        Self {
-            sums: vec![0.; num_tasks],
-            rows: vec![0; num_tasks],
-            positives: vec![0; num_tasks],
-            logits: vec![Vec::new(); num_tasks],
-            labels: vec![Vec::new(); num_tasks],
-            pending: Vec::new(),
-            mean: 0.,
-            weights: vec![0.; num_tasks],
-            steps: 0.,
-        }
-    }
-
-    /// Takes the weights of a step.
-    fn weigh(&mut self, weights: &[f64]) {
-        self.steps += 1.;
-        for (sum, weight) in self.weights.iter_mut().zip(weights) {
-            *sum += weight;
-        }
-    }
-
-    fn mean_weights(&self) -> Vec<f64> {
-        self.weights.iter().map(|sum| sum / self.steps).collect()
-    }
-
-    /// Rows in each task's sample space.
-    fn count(&mut self, labels: &[f32]) -> Vec<u64> {
-        let num_tasks = self.sums.len();
-        let mut inside = vec![0; num_tasks];
-        for labels in labels.chunks_exact(num_tasks) {
-            for (task, &label) in labels.iter().enumerate() {
-                inside[task] += u64::from(!label.is_nan());
-                self.positives[task] += u64::from(label == 1.);
-            }
-        }
-        inside
-    }
-
-    fn add(&mut self, labels: &[f32], shares: &[Share], inside: Vec<u64>) -> Result<()> {
-        let num_tasks = self.sums.len();
-        let keep = self.labels[0].len() < TRAIN_AUC_ROWS;
-        if keep {
-            for (task, kept) in self.labels.iter_mut().enumerate() {
-                kept.extend(labels.iter().skip(task).step_by(num_tasks));
-            }
-        }
-        for share in shares {
-            let copies = |tensors: &[Tensor]| tensors.iter().map(Tensor::shallow_clone).collect();
-            self.pending.push(Pending {
-                losses: copies(&share.losses),
-                logits: if keep {
-                    copies(&share.logits)
-                } else {
-                    Vec::new()
-                },
-                rows: inside.clone(),
-            });
-        }
-        for (rows, inside) in self.rows.iter_mut().zip(inside) {
-            *rows += inside;
-        }
-        Ok(())
-    }
-
-    /// Reads the losses so far.
-    fn check(&mut self, epoch: usize) -> Result<()> {
-        for pending in self.pending.drain(..) {
-            for (task, (loss, rows)) in pending.losses.iter().zip(pending.rows).enumerate() {
-                self.sums[task] += loss.f_double_value(&[])? * rows as f64;
-            }
-            for (kept, logits) in self.logits.iter_mut().zip(&pending.logits) {
-                append(kept, logits)?;
-            }
-        }
-        let means = self.means();
-        self.mean = means.iter().flatten().sum::<f64>() / means.len().max(1) as f64;
-        if self.mean.is_finite() {
-            return Ok(());
-        }
-        Err(Error::execution(format!(
-            "training diverged in epoch {epoch}: the loss is {}; a lower learn_rate helps most often",
-            self.mean
-        )))
-    }
-
-    fn means(&self) -> Vec<Option<f64>> {
-        self.sums
-            .iter()
-            .zip(&self.rows)
-            .map(|(sum, &rows)| (rows > 0).then(|| sum / rows as f64))
-            .collect()
-    }
-
-    fn scores(&self) -> Vec<TaskScore> {
-        self.means()
-            .into_iter()
-            .enumerate()
-            .map(|(task, loss)| TaskScore {
-                rows: self.rows[task],
-                positives: self.positives[task],
-                loss,
-                auc: metric::auc::auc(&self.labels[task], &self.logits[task]),
-                ..TaskScore::default()
             })
             .collect()
     }

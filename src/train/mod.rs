@@ -5,12 +5,15 @@ mod early_stop;
 mod evaluate;
 mod fit;
 pub mod optimizer;
+mod options;
 mod prefetch;
 mod report;
+mod running;
 mod shard;
 mod threads;
 pub mod weighting;
 
-pub use fit::{Fit, TrainOptions, Trained, fit};
+pub use fit::{Fit, Trained, fit};
+pub use options::TrainOptions;
 pub use report::{Epoch, Progress, TrainingEvent};
 pub use threads::alone;
