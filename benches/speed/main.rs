@@ -60,8 +60,8 @@ fn main() -> Result {
     let args = Args::parse();
     if let Some(name) = &args.child {
         let found = workload::find(name)?;
-        let measured = tokio::runtime::Runtime::new()?
-            .block_on(measure::measure(found, &args.data, &args.work))?;
+        let measured =
+            tokio::runtime::Runtime::new()?.block_on(measure::measure(found, &args.work))?;
         println!("{}", serde_json::to_string(&measured)?);
         return Ok(());
     }

@@ -47,7 +47,7 @@ impl Progress for FirstBatch {
 }
 
 /// Measures `workload`.
-pub async fn measure(workload: &Workload, _data: &Path, work: &Path) -> Result<Measured> {
+pub async fn measure(workload: &Workload, work: &Path) -> Result<Measured> {
     let models = tempfile::tempdir_in(work)?;
     let first = Arc::new(FirstBatch::default());
     let engine = Engine::builder()

@@ -32,15 +32,13 @@ impl Linear {
     /// `Torch` when the device has no memory left.
     pub fn each(&self, x: &Tensor, only: Option<&Tensor>) -> Result<Tensor> {
         let x = x.f_to_kind(self.weight.kind())?;
-        let product = match only {
-            Some(only) => x.f_bmm(&self.weight.f_index_select(0, only)?)?,
-            None => x.f_bmm(&self.weight)?,
+        let pick = |tensor: &Tensor| match only {
+            Some(only) => tensor.f_index_select(0, only),
+            None => Ok(tensor.shallow_clone()),
         };
-        let bias = self.bias.f_to_kind(product.kind())?;
-        Ok(match only {
-            Some(only) => product.f_add(&bias.f_index_select(0, only)?)?,
-            None => product.f_add(&bias)?,
-        })
+        let product = x.f_bmm(&pick(&self.weight)?)?;
+        let bias = pick(&self.bias)?.f_to_kind(product.kind())?;
+        Ok(product.f_add(&bias)?)
     }
 
     /// Of one layer: `x` is `[B, F]`; returns `[B, H]`.
