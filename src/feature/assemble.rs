@@ -3,7 +3,7 @@
 use super::class::Class;
 use super::fit::Shared;
 use super::fitted::{ColumnStats, FittedFeature, FittedKind, FittedSpec, IdPart};
-use super::layout::{IdColumn, Layout};
+use super::layout::{IdColumn, Layout, Target, Task, TaskKind};
 use super::merge::Merged;
 use super::record::Slots;
 use super::scale::{Finisher, Moments, NumberPart, VectorPart};
@@ -24,11 +24,11 @@ impl Ids {
     ///
     /// # Errors
     /// `Resources` when there are more ids than a table can have.
-    pub(super) fn new(shared: &Shared, merged: &[Merged]) -> Result<Self> {
+    pub(super) fn new(shared: &Shared, merged: &[Merged], tasks: Vec<Task>) -> Result<Self> {
         let mut ids = Self {
             kept: Vec::new(),
             layout: Layout {
-                tasks: shared.spec.tasks.clone(),
+                tasks,
                 ..Layout::default()
             },
             parts: Vec::with_capacity(merged.len()),
@@ -142,9 +142,15 @@ pub(super) fn assemble(
         }
     }
     let Numbers {
-        layout,
+        mut layout,
         mut finisher,
     } = numbers;
+    for (at, task) in layout.tasks.iter_mut().enumerate() {
+        if let TaskKind::Regression(Target { scale, .. }) = &mut task.kind {
+            *scale = take(1)[0].scale();
+            finisher.targets.push((at, *scale));
+        }
+    }
     if features.is_empty() {
         return Err(Error::execution(
             "no feature left to train on: every feature is constant or NULL in all training rows",

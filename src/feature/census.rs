@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use super::chunks::BUCKETS;
 use super::fit::{PartitionFitter, Shared};
-use super::label::{self, LabelCount};
-use super::layout::UNKNOWN_ID;
+use super::label::{self, ClassMaps, LabelCount, fill_funnel, place_classes};
+use super::layout::{Task, UNKNOWN_ID};
 use super::merge::provisional_ids;
 use super::parallel;
 use super::repeats::Repeats;
@@ -154,31 +154,45 @@ pub(super) struct Census {
 pub(super) fn take(
     shared: &Shared,
     partitions: &[PartitionFitter],
+    (tasks, classes): (&[Task], &ClassMaps),
     rule: Rule,
     repeats: &Repeats,
 ) -> Result<Vec<Census>> {
     let all = partitions.iter().enumerate().collect();
     parallel::map(all, shared.options.threads, |(at, partition)| {
-        count(shared, partition, rule, repeats.of_partition(at))
+        let place = |labels: &mut [u32]| place_classes(&classes[at], labels);
+        count(
+            shared,
+            partition,
+            tasks,
+            place,
+            rule,
+            repeats.of_partition(at),
+        )
     })
 }
 
-/// `held` says how many copies of some contents are held back.
+/// `place` brings labels to their final numbers; `held` says how many copies of some contents are held
+/// back.
 fn count(
     shared: &Shared,
     partition: &PartitionFitter,
+    tasks: &[Task],
+    place: impl Fn(&mut [u32]),
     rule: Rule,
     mut held: HashMap<u64, u32>,
 ) -> Result<Census> {
     let record = &shared.record;
-    let tasks = shared.spec.tasks.len();
+    let none: Vec<_> = tasks.iter().map(|t| LabelCount::new(&t.kind)).collect();
+    let mut words = vec![0; tasks.len()];
+    let mut labels = vec![0.; tasks.len()];
     let slots = partition.vocabularies.iter();
     let mut census = Census {
         counts: slots
             .map(|v| vec![0; provisional_ids(v, &shared.spec.bounds)])
             .collect(),
-        train: vec![LabelCount::default(); tasks],
-        eval: vec![LabelCount::default(); tasks],
+        train: none.clone(),
+        eval: none,
         train_rows: 0,
         eval_rows: 0,
     };
@@ -186,9 +200,12 @@ fn count(
         shared.check_stop()?;
         partition.chunks.visit(bucket, |records| {
             for row in records.chunks_exact(record.words) {
-                let labels = row[record.labels..record.hash]
-                    .iter()
-                    .map(|w| f32::from_bits(*w));
+                words.copy_from_slice(&row[record.labels..record.hash]);
+                place(&mut words);
+                for (label, word) in labels.iter_mut().zip(&words) {
+                    *label = f32::from_bits(*word);
+                }
+                fill_funnel(&shared.options.funnel, &mut labels);
                 let hash = record.hash_of(row);
                 let is_eval = match held.get_mut(&hash) {
                     Some(left) => {
@@ -200,19 +217,13 @@ fn count(
                 };
                 if is_eval {
                     census.eval_rows += 1;
-                    census
-                        .eval
-                        .iter_mut()
-                        .zip(labels)
-                        .for_each(|(c, l)| c.add(l));
+                    let counts = census.eval.iter_mut().zip(&labels);
+                    counts.for_each(|(count, label)| count.add(*label));
                     continue;
                 }
                 census.train_rows += 1;
-                census
-                    .train
-                    .iter_mut()
-                    .zip(labels)
-                    .for_each(|(c, l)| c.add(l));
+                let counts = census.train.iter_mut().zip(&labels);
+                counts.for_each(|(count, label)| count.add(*label));
                 for (counts, id) in census.counts.iter_mut().zip(row) {
                     if let Some(count) = counts.get_mut(*id as usize) {
                         *count = count.saturating_add(1);
@@ -236,10 +247,11 @@ pub(super) struct Totals {
 }
 
 impl Totals {
-    pub(super) fn of(censuses: &[Census], tasks: usize) -> Self {
+    pub(super) fn of(censuses: &[Census], tasks: &[Task]) -> Self {
+        let none: Vec<_> = tasks.iter().map(|t| LabelCount::new(&t.kind)).collect();
         let mut totals = Self {
-            train: vec![LabelCount::default(); tasks],
-            eval: vec![LabelCount::default(); tasks],
+            train: none.clone(),
+            eval: none,
             ..Self::default()
         };
         for census in censuses {
@@ -257,11 +269,11 @@ impl Totals {
     ///
     /// # Errors
     /// `Execution` naming the label, or the side of the split that has no rows.
-    pub(super) fn check(&self, shared: &Shared, rule: Rule) -> Result<()> {
-        for ((task, train), eval) in shared.spec.tasks.iter().zip(&self.train).zip(&self.eval) {
-            let mut all = *train;
+    pub(super) fn check(&self, tasks: &[Task], rule: Rule) -> Result<()> {
+        for ((task, train), eval) in tasks.iter().zip(&self.train).zip(&self.eval) {
+            let mut all = train.clone();
             all.merge(eval);
-            label::check(&task.name, &all, "")?;
+            label::check(task, &all, "")?;
         }
         if rule != Rule::AllTrain {
             for (rows, part, purpose) in [
@@ -275,8 +287,8 @@ impl Totals {
                 }
             }
         }
-        for (task, train) in shared.spec.tasks.iter().zip(&self.train) {
-            label::check(&task.name, train, " in the training part")?;
+        for (task, train) in tasks.iter().zip(&self.train) {
+            label::check(task, train, " in the training part")?;
         }
         Ok(())
     }

@@ -5,7 +5,7 @@ use super::budget::Charge;
 use super::census::{self, Census, Totals};
 use super::encoder::Encoder;
 use super::fit::{Fitter, PartitionFitter, Shared};
-use super::label::LabelCount;
+use super::label::{LabelCount, join_classes};
 use super::merge::{Merged, Provisional, merge, provisional_ids};
 use super::parallel;
 use super::rows::{RowSet, Store};
@@ -49,12 +49,14 @@ impl Fitter {
             ));
         }
         let (rule, repeats) = census::rule(&shared, &pass.partitions, rows)?;
-        let censuses = census::take(&shared, &pass.partitions, rule, &repeats)?;
-        let totals = Totals::of(&censuses, shared.spec.tasks.len());
-        totals.check(&shared, rule)?;
+        let (tasks, classes) = join_classes(&shared.spec.tasks, &pass.partitions)?;
+        let found = (&tasks[..], &classes);
+        let censuses = census::take(&shared, &pass.partitions, found, rule, &repeats)?;
+        let totals = Totals::of(&censuses, &tasks);
+        totals.check(&tasks, rule)?;
         let nulls = pass.nulls();
         let mut merged = pass.merge(censuses)?;
-        let ids = Ids::new(&shared, &merged)?;
+        let ids = Ids::new(&shared, &merged, tasks)?;
         pass.make_room_for_training(&ids)?;
         let maps = take_maps(&mut merged, &ids.kept, pass.partitions.len());
         let cells = Cell::all(&shared);
@@ -64,6 +66,7 @@ impl Fitter {
             repeats: &repeats,
             kept: &ids.kept,
             maps: &maps,
+            classes: &classes,
             cells: &cells,
         };
         let spilled = pass.spilled_bytes();

@@ -11,13 +11,14 @@ use super::budget::{Budget, Charge};
 use super::category;
 use super::chunks::Chunks;
 use super::hash::{combine, hash_bits, mix};
+use super::label::Reader;
 use super::layout::Layout;
 use super::record::{Record, Slots, join, split_words};
 use super::scratch::{Scratch, column, for_each_tile};
 use super::spec::{EncoderSpec, Role};
 use super::split::{SplitMethod, read_keys};
 use super::vocabulary::{DIRECT_LIMIT, Vocabulary};
-use super::{label, number, time, vector};
+use super::{number, time, vector};
 use crate::error::{Error, Result};
 
 /// The seed when none is given.
@@ -126,6 +127,7 @@ impl Fitter {
             vocabularies: vocabularies
                 .map(|_| Vocabulary::new(DIRECT_LIMIT))
                 .collect(),
+            labels: shared.spec.tasks.iter().map(Reader::new).collect(),
             nulls: vec![0; shared.spec.columns.len()],
             keys: (u64::MAX, 0),
             chunks: Chunks::new(shared.record.words, shared.spill_dir.clone()),
@@ -141,6 +143,8 @@ pub struct PartitionFitter {
     pub(super) shared: Arc<Shared>,
     /// One per id slot, values in the order of their arrival.
     pub(super) vocabularies: Vec<Vocabulary>,
+    /// One per task.
+    pub(super) labels: Vec<Reader>,
     /// NULLs per column.
     pub(super) nulls: Vec<u64>,
     /// Smallest and largest split key.
@@ -159,7 +163,7 @@ impl PartitionFitter {
     /// Takes in a batch whose columns stand as in the schema that the spec was inferred from.
     ///
     /// # Errors
-    /// `Execution` for a label other than 0, 1 and NULL, `Resources` when vocabularies outgrow the
+    /// `Execution` for a label that its task can't learn, `Resources` when vocabularies outgrow the
     /// budget, `Io` when spilling fails, `Internal` for a batch with other columns.
     pub fn push(&mut self, batch: &RecordBatch) -> Result<()> {
         if batch.num_columns() != self.shared.spec.columns.len() {
@@ -272,9 +276,8 @@ impl PartitionFitter {
             ..
         } = &mut self.scratch;
         let spec = &self.shared.spec;
-        for (task, &at) in spec.label_columns.iter().enumerate() {
-            label::read(&spec.columns[at].name, &columns[at], numbers)?;
-            number::hash(numbers, hashes);
+        for (task, (reader, &at)) in self.labels.iter_mut().zip(&spec.label_columns).enumerate() {
+            reader.read(&columns[at], numbers, hashes)?;
             let out = column(words, *stride, self.shared.record.labels + task, rows);
             for (out, value) in out.iter_mut().zip(numbers.iter()) {
                 *out = (*value as f32).to_bits();

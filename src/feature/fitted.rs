@@ -176,6 +176,7 @@ impl FittedSpec {
         let columns = self.spec.columns.iter().zip(&self.columns);
         let info = columns.enumerate().map(|(at, (column, stats))| {
             let feature = self.features.iter().find(|f| f.column == at);
+            let task = self.spec.label_columns.iter().position(|c| *c == at);
             FeatureInfo {
                 column: column.name.clone(),
                 data_type: column.data_type.clone(),
@@ -183,7 +184,10 @@ impl FittedSpec {
                 encoding: match feature.map(|f| &f.kind) {
                     Some(FittedKind::Category(part)) if part.buckets.is_some() => "hash".into(),
                     None if column.is_input() => "none".into(),
-                    _ => column.kind.to_string(),
+                    _ => match task.map(|task| &self.layout.tasks[task].kind) {
+                        Some(kind) => kind.name().into(),
+                        None => column.kind.to_string(),
+                    },
                 },
                 distinct: stats.distinct,
                 nulls: stats.nulls,

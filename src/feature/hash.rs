@@ -184,6 +184,14 @@ pub(super) fn inline_bytes(key: u128) -> [u8; INLINE_BYTES] {
     bytes
 }
 
+/// The hash of a text of any length.
+pub(super) fn text_hash(text: &[u8]) -> u64 {
+    match text.len() > INLINE_BYTES {
+        true => hash_bytes(text),
+        false => hash_key(text_key(text)),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

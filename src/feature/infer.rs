@@ -3,10 +3,10 @@
 use arrow::datatypes::{DataType, Schema};
 
 use super::class::{Class, value_type};
-use super::layout::{Task, TaskKind};
+use super::label::task_kind;
+use super::layout::Task;
 use super::spec::{
-    Bounds, ColumnOptions, ColumnSpec, EncoderSpec, Kind, Role, check_label_type, find_name,
-    name_list,
+    Bounds, ColumnOptions, ColumnSpec, EncoderSpec, Kind, Role, find_name, name_list,
 };
 use crate::error::{Error, Result};
 
@@ -65,31 +65,26 @@ fn check_bounds(options: &ColumnOptions) -> Result<()> {
 }
 
 fn tasks(schema: &Schema, labels: &[usize], options: &ColumnOptions) -> Result<Vec<Task>> {
-    let mut tasks = Vec::with_capacity(labels.len());
-    for &at in labels {
-        let field = schema.field(at);
-        check_label_type(field.name(), field.data_type())?;
-        tasks.push(Task {
-            name: field.name().clone(),
-            kind: TaskKind::Binary,
-        });
-    }
+    let fields: Vec<_> = labels.iter().map(|&at| schema.field(at)).collect();
+    let names = || fields.iter().map(|f| f.name().as_str());
+    let mut asked: Vec<Option<&str>> = vec![None; labels.len()];
     for (name, kind) in &options.label_types {
-        let names = tasks.iter().map(|t| t.name.as_str());
-        if find_name(names.clone(), name).is_none() {
-            let names: Vec<_> = names.collect();
-            return Err(Error::plan(format!(
+        let at = find_name(names(), name).ok_or_else(|| {
+            let names: Vec<_> = names().collect();
+            Error::plan(format!(
                 "unknown label \"{name}\" in tasks; input_label_cols has: {}",
                 names.join(", ")
-            )));
-        }
-        if !kind.eq_ignore_ascii_case("binary") {
-            return Err(Error::plan(format!(
-                "task type \"{kind}\" of label \"{name}\": only binary can be trained so far"
-            )));
-        }
+            ))
+        })?;
+        asked[at] = Some(kind);
     }
-    Ok(tasks)
+    let tasks = fields.iter().zip(asked).map(|(field, asked)| {
+        Ok(Task {
+            name: field.name().clone(),
+            kind: task_kind(field.name(), field.data_type(), asked)?,
+        })
+    });
+    tasks.collect()
 }
 
 /// Options by position of the column they name.

@@ -52,7 +52,10 @@ pub use finish::Fitted;
 pub use fit::{FitOptions, Fitter, PartitionFitter};
 pub use fitted::FittedSpec;
 pub use infer::infer;
-pub use layout::{EncodedBatch, Layout};
+pub use label::LabelCount;
+pub use layout::{Classes, EncodedBatch, Layout, Target, Task, TaskKind};
 pub use rows::{BatchIter, Order, RowSet};
-pub use spec::{ColumnOptions, EncoderSpec, check_label_type};
+#[cfg(test)]
+pub use scale::Scale;
+pub use spec::{ColumnOptions, EncoderSpec};
 pub use split::SplitMethod;

@@ -9,7 +9,7 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 
 use super::budget::Charge;
 use super::chunks::read_words;
-use super::label::LabelCount;
+use super::label::{LabelCount, fill_funnel};
 use super::layout::EncodedBatch;
 use super::scale::Finisher;
 use crate::error::Result;
@@ -92,20 +92,9 @@ impl RowSet {
         self.inner.rows
     }
 
-    /// Rows whose label is 1.
-    pub fn positives(&self, task: usize) -> u64 {
-        self.inner.labels.get(task).map_or(0, |c| c.positives)
-    }
-
-    /// Rows whose label is not NULL; of a task in a funnel, those of its first one.
-    pub fn labelled(&self, task: usize) -> u64 {
-        let first = self
-            .inner
-            .funnel
-            .first()
-            .filter(|_| self.inner.funnel.contains(&task));
-        let task = first.copied().unwrap_or(task);
-        self.inner.labels.get(task).map_or(0, |c| c.labelled)
+    /// What the labels of a task are like, behind an end of the funnel too.
+    pub fn labels(&self, task: usize) -> &LabelCount {
+        &self.inner.labels[task]
     }
 
     /// Rows in memory that consist of their number, an id.
@@ -281,18 +270,6 @@ impl BatchIter {
     }
 }
 
-/// Makes NULL labels 0 behind one that is 0.
-fn fill_funnel(funnel: &[usize], labels: &mut [f32]) {
-    let mut ended = false;
-    for &task in funnel {
-        let label = &mut labels[task];
-        if ended && label.is_nan() {
-            *label = 0.;
-        }
-        ended |= *label == 0.;
-    }
-}
-
 /// Random numbers that depend on seed and epoch alone.
 fn generator(seed: u64, epoch: u64) -> ChaCha8Rng {
     let mut key = [0; 32];
@@ -350,18 +327,6 @@ mod tests {
             sizes.push(batch.rows);
         }
         (ids, sizes)
-    }
-
-    #[test]
-    fn labels_behind_an_end_of_the_funnel_are_0() {
-        let null = f32::NAN;
-        let mut labels = [null, 0., 1., null];
-        fill_funnel(&[2, 1, 0], &mut labels);
-        assert_eq!(labels[..3], [0., 0., 1.]);
-        assert!(labels[3].is_nan());
-        let mut labels = [null, 1., 1., 5.];
-        fill_funnel(&[2, 1, 0], &mut labels);
-        assert!(labels[0].is_nan());
     }
 
     #[test]

@@ -128,6 +128,12 @@ pub struct Scale {
 }
 
 impl Scale {
+    /// Leaves values as they are.
+    pub const NONE: Self = Self {
+        mean: 0.,
+        factor: 1.,
+    };
+
     /// A value as the model sees it; NaN becomes 0, the mean.
     #[inline(always)]
     pub(super) fn apply(self, value: f64) -> f32 {
@@ -186,6 +192,8 @@ pub(super) struct Finisher {
     pub(super) dense: usize,
     pub(super) numbers: Vec<(usize, NumberPart)>,
     pub(super) vectors: Vec<(usize, VectorPart)>,
+    /// Numbers to be predicted: the task, and how its labels are standardised.
+    pub(super) targets: Vec<(usize, Scale)>,
 }
 
 impl Finisher {
@@ -221,14 +229,23 @@ impl Finisher {
                 dense[flag] = f32::from(u8::from(missing)).to_bits();
             }
         }
-        out[self.ids + self.dense..].copy_from_slice(&staged[self.labels..]);
+        let labels = &mut out[self.ids + self.dense..];
+        labels.copy_from_slice(&staged[self.labels..]);
+        for (task, scale) in &self.targets {
+            let value = f32::from_bits(labels[*task]);
+            if !value.is_nan() {
+                labels[*task] = scale.apply(value.into()).to_bits();
+            }
+        }
     }
 
     /// Turns rows, in their place; returns how many words are left of meaning.
     pub(super) fn in_place(&self, rows: &mut [u32]) -> usize {
         let (before, after) = (self.staged_words(), self.words());
         let count = rows.len() / before.max(1);
-        if self.numbers.is_empty() && self.vectors.is_empty() && before == after {
+        let unchanged =
+            self.numbers.is_empty() && self.vectors.is_empty() && self.targets.is_empty();
+        if unchanged && before == after {
             return count * after;
         }
         let mut row = vec![0; after];

@@ -3,12 +3,11 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use arrow::datatypes::{DataType, Schema};
+use arrow::datatypes::Schema;
 use serde::{Deserialize, Serialize};
 
 use super::class::Class;
 use super::layout::Task;
-use crate::error::{Error, Result};
 
 /// What a statement says about columns.
 #[derive(Clone, Debug)]
@@ -145,7 +144,7 @@ pub enum Kind {
     Time,
     /// So many standardised floats.
     Vector(usize),
-    /// 0, 1 or NULL.
+    /// As its task says.
     Label,
     /// Compared, but never an input.
     Split,
@@ -160,8 +159,7 @@ impl fmt::Display for Kind {
             Self::Number => "number",
             Self::Time => "time",
             Self::Vector(_) => "vector",
-            Self::Label => "binary",
-            Self::Split | Self::Ignored => "none",
+            Self::Label | Self::Split | Self::Ignored => "none",
         })
     }
 }
@@ -205,25 +203,6 @@ pub fn find_name<'a>(names: impl IntoIterator<Item = &'a str>, name: &str) -> Op
 pub(super) fn name_list(schema: &Schema) -> String {
     let names: Vec<_> = schema.fields().iter().map(|f| f.name().as_str()).collect();
     names.join(", ")
-}
-
-/// Checks that a label of this type can be trained.
-///
-/// # Errors
-/// `Plan` for anything but BOOLEAN and integers.
-pub fn check_label_type(name: &str, data_type: &DataType) -> Result<()> {
-    let value = super::class::value_type(data_type);
-    if value.is_integer() || *value == DataType::Boolean {
-        return Ok(());
-    }
-    if *value == DataType::Null {
-        return Err(Error::plan(format!(
-            "label \"{name}\" is NULL in every row"
-        )));
-    }
-    Err(Error::plan(format!(
-        "label \"{name}\" is of type {data_type}: only BOOLEAN and 0/1 integer labels can be trained so far"
-    )))
 }
 
 #[cfg(test)]

@@ -8,6 +8,8 @@ use arrow::datatypes::ToByteSlice;
 use super::budget::Charge;
 use super::chunks::{BUCKETS, spill_error, temporary_file};
 use super::fit::{PartitionFitter, Shared};
+use super::label::{ClassMaps, place_classes};
+use super::layout::TaskKind;
 use super::parallel;
 use super::record::{Slots, join};
 use super::repeats::Repeats;
@@ -29,6 +31,8 @@ pub(super) struct Stage<'a> {
     pub(super) kept: &'a [usize],
     /// Final ids: per partition and kept slot, by provisional id.
     pub(super) maps: &'a [Vec<Vec<u32>>],
+    /// Final numbers of classes.
+    pub(super) classes: &'a ClassMaps,
     /// Numbers of a record, in the order of their words.
     pub(super) cells: &'a [Cell],
 }
@@ -43,7 +47,7 @@ pub(super) enum Cell {
 }
 
 impl Cell {
-    /// All numbers of the features.
+    /// All numbers of the features, then those to be predicted.
     pub(super) fn all(shared: &Shared) -> Vec<Cell> {
         let mut cells = Vec::new();
         for feature in &shared.record.features {
@@ -53,6 +57,12 @@ impl Cell {
                 Slots::Vector { word, len } => {
                     cells.extend((0..len).map(|i| Cell::Narrow(word + i)));
                 }
+            }
+        }
+        let first = shared.record.labels;
+        for (at, task) in shared.spec.tasks.iter().enumerate() {
+            if matches!(task.kind, TaskKind::Regression(_)) {
+                cells.push(Cell::Narrow(first + at));
             }
         }
         cells
@@ -255,6 +265,8 @@ impl Stage<'_> {
             *out = map[row[*slot] as usize];
         }
         staged[self.kept.len()..].copy_from_slice(&row[record.ids.len()..record.hash]);
+        let labels = staged.len() - (record.hash - record.labels);
+        place_classes(&self.classes[partition as usize], &mut staged[labels..]);
     }
 
     #[inline]

@@ -94,8 +94,11 @@ impl ScalarUDFImpl for Predict {
         let model = self.environment.model(session.config_options(), name)?;
         let outputs = model.outputs().into_iter();
         let fields: Fields = outputs
-            .map(|output| Field::new(&output.name, model.output_type(&output), true))
-            .collect();
+            .map(|output| {
+                let data_type = model.output_type(&output)?;
+                Ok(Field::new(&output.name, data_type, true))
+            })
+            .collect::<crate::Result<_>>()?;
         Ok(Arc::new(Field::new(NAME, DataType::Struct(fields), true)))
     }
 

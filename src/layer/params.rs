@@ -17,11 +17,11 @@ use crate::tensor::memory::prefer_large_pages;
 
 /// How a new weight begins.
 #[derive(Clone, Copy, Debug)]
-pub enum Init {
+pub enum Init<'a> {
     /// Zeros.
     Zeros,
-    /// One value everywhere.
-    Constant(f64),
+    /// These values; zeros when there are none.
+    Values(&'a [f64]),
     /// Normal with standard deviation `sqrt(2 / fan_in)`, for weights in front of a ReLU.
     /// K. He et al., "Delving Deep into Rectifiers", ICCV 2015.
     He { fan_in: i64 },
@@ -32,7 +32,7 @@ pub enum Init {
     Normal { std: f64 },
 }
 
-impl Init {
+impl Init<'_> {
     fn fan_in(self) -> i64 {
         match self {
             Self::He { fan_in } | Self::Lecun { fan_in } => fan_in.max(1),
@@ -293,7 +293,11 @@ fn new(path: &str, shape: &[i64], init: Init, seed: u64) -> Result<Tensor> {
     let options = (Kind::Float, Device::Cpu);
     let std = match init {
         Init::Zeros => return Ok(Tensor::f_zeros(shape, options)?),
-        Init::Constant(value) => return Ok(Tensor::f_full(shape, value, options)?),
+        Init::Values([]) => return Ok(Tensor::f_zeros(shape, options)?),
+        Init::Values(values) => {
+            let values: Vec<_> = values.iter().map(|&v| v as f32).collect();
+            return Ok(Tensor::f_from_slice(&values)?.f_view(shape)?);
+        }
         Init::He { fan_in } => (2. / fan_in.max(1) as f64).sqrt(),
         Init::Lecun { fan_in } => (1. / fan_in.max(1) as f64).sqrt(),
         Init::Normal { std } => std,
@@ -321,7 +325,7 @@ mod tests {
         let params = Params::fresh(1, Device::Cpu);
         let root = params.root();
         let _ = root.matrix("m", &[2, 3], Init::He { fan_in: 2 }).unwrap();
-        let _ = root.weight("b", &[3], Init::Constant(0.5)).unwrap();
+        let _ = root.weight("b", &[3], Init::Values(&[0.5; 3])).unwrap();
         let _ = root.weight("table", &[4, 1], Init::Zeros).unwrap();
         assert_eq!(params.outputs(), 3);
         let mut flat = params.flatten("table").unwrap();

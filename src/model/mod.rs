@@ -71,11 +71,11 @@ pub struct Scenario {
 pub struct TaskSpec {
     /// The label's name; a part of the names of its weights.
     pub name: String,
-    /// Logits of the task: 1 for a binary task.
+    /// Logits of the task: one for each of several classes, else 1.
     pub width: i64,
-    /// Where its output bias begins: the logit of the share of positive labels, so that training
-    /// need not find it first.
-    pub prior: f64,
+    /// Where its output bias begins, so that training need not find it first: the logit of the share of
+    /// positive labels for example. Zeros when empty.
+    pub prior: Vec<f64>,
 }
 
 impl Spec {
@@ -89,8 +89,8 @@ impl Spec {
             tasks: tasks
                 .map(|task| TaskSpec {
                     name: task.name.clone(),
-                    width: 1,
-                    prior: 0.,
+                    width: task.kind.width() as i64,
+                    prior: Vec::new(),
                 })
                 .collect(),
             scenario: layout.scenario.map(|column| Scenario {

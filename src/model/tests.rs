@@ -9,7 +9,7 @@ pub fn spec() -> Spec {
     let task = |name: &str| TaskSpec {
         name: name.into(),
         width: 1,
-        prior: 0.,
+        prior: Vec::new(),
     };
     Spec {
         id_columns: 3,
@@ -176,7 +176,7 @@ fn mmoe_mixes_experts_by_its_gates() {
         tasks: vec![TaskSpec {
             name: "t".into(),
             width: 1,
-            prior: 0.,
+            prior: Vec::new(),
         }],
         scenario: None,
         user: None,

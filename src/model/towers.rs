@@ -31,7 +31,7 @@ impl Towers {
                 let init = Init::Lecun { fan_in };
                 Ok((
                     at.weight("weight", &[fan_in, task.width], init)?,
-                    at.weight("bias", &[task.width], Init::Constant(task.prior))?,
+                    at.weight("bias", &[task.width], Init::Values(&task.prior))?,
                 ))
             })
             .collect::<Result<_>>()?;

@@ -70,6 +70,7 @@ pub fn plan(
     }
     let schema: Schema = input.schema().as_arrow().clone();
     let encoder = feature::infer(&schema, &options.columns)?;
+    options.check_tasks(&encoder)?;
     let store = environment.store(&config);
     let (or_replace, if_not_exists) = (call.flag("or_replace")?, call.flag("if_not_exists")?);
     if store.exists(&name) && !or_replace && !if_not_exists {
@@ -285,9 +286,14 @@ impl Run {
         let architecture = model::find(&options.model_type)?;
         let layout = fitted.encoder.layout();
         let spec = model::Spec::new(layout, options.embedding_dim, options.config.clone());
+        let tasks = layout.tasks.iter().enumerate().map(|(at, task)| {
+            let loss = options.loss(task, fitted.train.labels(at))?;
+            Ok((loss, task.kind.clone()))
+        });
         let fit = Fit {
             architecture,
             spec: &spec,
+            tasks: tasks.collect::<Result<_>>()?,
             table_rows: layout.table_rows as usize,
             offsets: layout.ids.iter().map(|c| c.offset as usize).collect(),
             user_column: layout.user,
@@ -361,7 +367,7 @@ impl CreateModel {
                     positives: score.positives,
                     auc: score.auc,
                     gauc: score.gauc,
-                    log_loss: score.loss,
+                    log_loss: score.log_loss,
                     calibration_error: score.calibration_error,
                     rmse: score.rmse,
                 })

@@ -27,7 +27,6 @@ use super::rows::Rows;
 use super::statement::{Action, StatementNode};
 use super::transform::{self, Planner, Statement};
 use crate::error::{Error, Result};
-use crate::feature;
 use crate::function;
 use crate::store::FittedModel;
 
@@ -95,7 +94,10 @@ fn held_back(model: &FittedModel) -> Result<LogicalPlan> {
     Rows::new()
         .text("task", scores.iter().map(|s| Some(&s.task)))
         .int("rows", scores.iter().map(|s| Some(s.rows as i64)))
-        .int("positives", scores.iter().map(|s| Some(s.positives as i64)))
+        .int(
+            "positives",
+            scores.iter().map(|s| s.positives.map(|n| n as i64)),
+        )
         .double("auc", scores.iter().map(|s| s.auc))
         .double("gauc", scores.iter().map(|s| s.gauc))
         .double("log_loss", scores.iter().map(|s| s.log_loss))
@@ -143,7 +145,6 @@ fn aggregate(
     for output in model.outputs() {
         let task = &manifest.tasks[output.task];
         let mut label = trained_on("label", task, model, &schema, planner)?;
-        feature::check_label_type(task, &label.get_type(&*schema)?)?;
         let funnel = &manifest.config.funnel;
         let depth = funnel.iter().position(|&t| t == output.task).unwrap_or(0);
         for &earlier in &funnel[..depth] {

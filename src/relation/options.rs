@@ -7,10 +7,10 @@ use serde_json::{Map, Value};
 use super::call::unknown_option;
 use crate::device::{Choice, Precision};
 use crate::error::{Error, Result};
-use crate::feature::{ColumnOptions, SplitMethod};
+use crate::feature::{ColumnOptions, EncoderSpec, LabelCount, SplitMethod, Task, TaskKind};
 use crate::model::{self, Config, Need, interaction};
 use crate::train::optimizer::Optimizer;
-use crate::train::{TrainOptions, weighting};
+use crate::train::{Loss, TrainOptions, balanced, weighting};
 
 /// What a statement asks for, checked.
 #[derive(Clone, Debug)]
@@ -94,7 +94,8 @@ pub static ALL: &[OptionSpec] = &[
     ),
     option!(
         "tasks",
-        "type of a label where it can't be inferred: {'buy': 'binary'}",
+        "type of a label where it can't be inferred, binary, multiclass, regression or log_regression: \
+         {'stars': 'multiclass'}",
         columns.label_types,
         text_map
     ),
@@ -273,6 +274,18 @@ pub static ALL: &[OptionSpec] = &[
         loss_weights
     ),
     option!(
+        "class_weights",
+        "weights of a task's classes in its loss: {'click': {'1': 5.0}}",
+        train.class_weights,
+        class_weights
+    ),
+    option!(
+        "auto_class_weights",
+        "weigh the classes of a task so that all have the same share of its loss",
+        train.auto_class_weights,
+        boolean
+    ),
+    option!(
         "data_split_method",
         "auto_split, random, seq, custom or no_split",
         split_method,
@@ -434,6 +447,92 @@ impl ModelOptions {
             }
         }
         Ok(())
+    }
+
+    /// Checks what can only be known with the types of the labels.
+    ///
+    /// # Errors
+    /// `Plan` when a funnel has a task that is not binary, or a task can't have class weights.
+    pub fn check_tasks(&self, encoder: &EncoderSpec) -> Result<()> {
+        for &at in &self.config.funnel {
+            let task = &encoder.tasks[at];
+            if task.kind != TaskKind::Binary {
+                return Err(Error::plan(format!(
+                    "option funnel: {:?} is a {} task; only binary ones follow from one another",
+                    task.name,
+                    task.kind.name()
+                )));
+            }
+        }
+        let weights = &self.train.class_weights;
+        if self.train.auto_class_weights && !weights.is_empty() {
+            return Err(Error::plan(
+                "options class_weights and auto_class_weights exclude each other: give one of them",
+            ));
+        }
+        for name in weights.keys() {
+            let task = encoder.tasks.iter().find(|task| task.name == *name);
+            let Some(task) = task else {
+                let known: Vec<_> = encoder.tasks.iter().map(|t| t.name.as_str()).collect();
+                return Err(Error::plan(format!(
+                    "unknown task {name:?} in class_weights; input_label_cols has: {}",
+                    known.join(", ")
+                )));
+            };
+            if matches!(task.kind, TaskKind::Regression(_)) {
+                return Err(Error::plan(format!(
+                    "option class_weights: {name:?} is a {} task, which has no classes",
+                    task.kind.name()
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    /// The loss of a task whose labels are counted in `labels`.
+    ///
+    /// # Errors
+    /// `Plan` when class_weights names a class that no row has.
+    pub fn loss(&self, task: &Task, labels: &LabelCount) -> Result<Loss> {
+        let weights = match self.train.auto_class_weights {
+            true => balanced(&labels.classes),
+            false => self.class_weights(task)?,
+        };
+        Ok(match &task.kind {
+            TaskKind::Binary => Loss::Binary([weights[0], weights[1]]),
+            TaskKind::MultiClass(_) => Loss::MultiClass(weights),
+            TaskKind::Regression(_) => Loss::Squared,
+        })
+    }
+
+    /// The weights of a task's classes, in order.
+    fn class_weights(&self, task: &Task) -> Result<Vec<f64>> {
+        // Several names for 0 and 1 of a binary task.
+        let classes: Vec<Vec<&str>> = match &task.kind {
+            TaskKind::Binary => vec![vec!["0", "false"], vec!["1", "true"]],
+            TaskKind::MultiClass(classes) => classes.values.iter().map(|v| vec![&v[..]]).collect(),
+            TaskKind::Regression(_) => Vec::new(),
+        };
+        let mut weights = vec![1.; classes.len()];
+        for (name, weight) in self
+            .train
+            .class_weights
+            .get(&task.name)
+            .into_iter()
+            .flatten()
+        {
+            let at = classes.iter().position(|names| names.contains(&&name[..]));
+            let at = at.ok_or_else(|| {
+                let known: Vec<_> = classes.iter().map(|names| names[0]).take(20).collect();
+                Error::plan(format!(
+                    "unknown class {name:?} of {:?} in class_weights; its classes begin: {}",
+                    task.name,
+                    known.join(", ")
+                ))
+            })?;
+            weights[at] = *weight;
+        }
+        Ok(weights)
     }
 
     /// How rows are held back.
@@ -621,6 +720,17 @@ fn loss_weighting(value: &Value) -> Read<String> {
     let name = text(value)?.to_lowercase();
     weighting::find(&name).map_err(|e| e.to_string())?;
     Ok(name)
+}
+
+/// A weight for each class of some tasks.
+fn class_weights(value: &Value) -> Read<BTreeMap<String, BTreeMap<String, f64>>> {
+    let weights: BTreeMap<String, BTreeMap<String, f64>> = serde_json::from_value(value.clone())
+        .map_err(|_| "expected a struct of structs, as in {'click': {'1': 5.0}}")?;
+    let all = || weights.values().flat_map(BTreeMap::values);
+    match all().all(|weight| *weight >= 0.) {
+        true => Ok(weights),
+        false => Err("expected weights from 0".into()),
+    }
 }
 
 /// Weights in task order; those given by name are put in order when the labels are known.

@@ -59,8 +59,8 @@ pub struct StoredScore {
     pub task: String,
     /// Rows in the task's sample space.
     pub rows: u64,
-    /// Rows with label 1.
-    pub positives: u64,
+    /// Rows with label 1, of a binary task.
+    pub positives: Option<u64>,
     /// Area under the ROC curve.
     pub auc: Option<f64>,
     /// Mean of the users' AUCs, weighted by their rows.
@@ -69,7 +69,7 @@ pub struct StoredScore {
     pub log_loss: Option<f64>,
     /// Expected calibration error.
     pub calibration_error: Option<f64>,
-    /// Root mean squared error of the probability.
+    /// Root mean squared error of the probability, or of the number.
     pub rmse: Option<f64>,
 }
 

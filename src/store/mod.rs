@@ -16,9 +16,11 @@ mod draft;
 mod manifest;
 mod model;
 mod name;
+mod output;
 mod replica;
 
 pub use catalog::{Store, taken};
 pub use manifest::{FORMAT_VERSION, Manifest, StoredScore};
-pub use model::{FittedModel, Loaded, OutputColumn};
+pub use model::{FittedModel, Loaded};
 pub use name::ModelName;
+pub use output::OutputColumn;

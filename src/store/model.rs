@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use arrow::array::{ArrayRef, Float32Array};
+use arrow::array::ArrayRef;
 use arrow::datatypes::DataType;
 use tch::{Device, Kind, Tensor};
 
@@ -14,9 +14,10 @@ use super::cache::Cache;
 use super::checksum::Sums;
 use super::manifest::Manifest;
 use super::name::ModelName;
+use super::output::{self, OutputColumn};
 use super::replica::{Replica, ReplicaPool};
 use crate::error::{Error, Result};
-use crate::feature::{Budget, Charge, Encoder};
+use crate::feature::{Budget, Charge, Encoder, TaskKind};
 use crate::layer::{Mode, Params};
 use crate::model::{self, Network};
 use crate::tensor::batch::Batch;
@@ -44,32 +45,6 @@ pub struct FittedModel {
     folder: PathBuf,
     sums: Arc<Sums>,
     cache: Arc<Cache>,
-}
-
-/// A column that scoring adds.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct OutputColumn {
-    /// The column's name.
-    pub name: String,
-    /// Position of the task that it belongs to.
-    pub task: usize,
-}
-
-impl OutputColumn {
-    const MISSING: usize = usize::MAX;
-
-    /// A column of this name that the model does not have.
-    pub fn missing(&self) -> Self {
-        Self {
-            name: self.name.clone(),
-            task: Self::MISSING,
-        }
-    }
-
-    /// Whether the model does not have it.
-    pub fn is_missing(&self) -> bool {
-        self.task == Self::MISSING
-    }
 }
 
 /// Where the time of scoring went, and what it met.
@@ -149,18 +124,21 @@ impl FittedModel {
 
     /// The columns that scoring adds, in task order.
     pub fn outputs(&self) -> Vec<OutputColumn> {
-        let tasks = self.manifest.tasks.iter().enumerate();
+        let tasks = self.manifest.encoder.layout().tasks.iter().enumerate();
         tasks
-            .map(|(task, name)| OutputColumn {
-                name: format!("p_{name}"),
-                task,
-            })
+            .flat_map(|(at, task)| output::outputs(at, &task.name, &task.kind))
             .collect()
     }
 
     /// The type of an output.
-    pub fn output_type(&self, _output: &OutputColumn) -> DataType {
-        DataType::Float32
+    ///
+    /// # Errors
+    /// `Execution` when the type of a label is not known.
+    pub fn output_type(&self, column: &OutputColumn) -> Result<DataType> {
+        match self.manifest.encoder.layout().tasks.get(column.task) {
+            Some(task) => output::data_type(column.part, &task.kind),
+            None => Ok(DataType::Float32),
+        }
     }
 
     /// The names and shapes of all weights, by name.
@@ -270,9 +248,9 @@ impl FittedModel {
 
 impl Loaded {
     /// Scores rows: `inputs` are the encoder's input columns in its order, each of `rows` values.
-    /// Returns a FLOAT column of probabilities for each of `tasks`, which lists positions in rising
-    /// order. `batch_rows` go through the network at once, as many as suit the device where it is not
-    /// given; on a CPU no more than fit its cache. Several threads may call this at once.
+    /// Returns a column for each of `outputs`, which stand in the order of their tasks. `batch_rows` go
+    /// through the network at once, as many as suit the device where it is not given; on a CPU no more
+    /// than fit its cache. Several threads may call this at once.
     ///
     /// # Errors
     /// `Execution` when a column can't be encoded; `Torch` or `Resources` when libtorch fails.
@@ -280,31 +258,41 @@ impl Loaded {
         &self,
         inputs: &[ArrayRef],
         rows: usize,
-        tasks: &[usize],
+        outputs: &[OutputColumn],
         batch_rows: Option<usize>,
     ) -> Result<(Vec<ArrayRef>, ScoreTimes)> {
+        let mut tasks: Vec<_> = outputs.iter().map(|output| output.task).collect();
+        tasks.dedup();
         catch(|| {
             self.pool.with(|replica| {
                 let start = Instant::now();
                 let stats = self.encoder.encode(inputs, rows, &mut replica.encoded)?;
                 let encoded = Instant::now();
-                let columns = self.probabilities(replica, tasks, batch_rows)?;
+                let values = self.values(replica, &tasks, batch_rows)?;
+                let columns = outputs.iter().map(|output| {
+                    let kind = &self.encoder.layout().tasks[output.task].kind;
+                    let at = tasks.iter().position(|task| *task == output.task);
+                    output::column(output.part, kind, &values[at.unwrap_or(0)])
+                });
                 let times = ScoreTimes {
                     encode: encoded - start,
-                    inference: encoded.elapsed(),
                     unseen: stats.unseen,
+                    inference: Duration::ZERO,
                 };
-                Ok((columns, times))
+                let columns = columns.collect::<Result<_>>()?;
+                let inference = encoded.elapsed();
+                Ok((columns, ScoreTimes { inference, ..times }))
             })
         })
     }
 
-    fn probabilities(
+    /// What the network gives for each of `tasks`, `[B * width]`: probabilities, or standardised numbers.
+    fn values(
         &self,
         replica: &Replica,
         tasks: &[usize],
         batch_rows: Option<usize>,
-    ) -> Result<Vec<ArrayRef>> {
+    ) -> Result<Vec<Vec<f32>>> {
         let _guard = tch::no_grad_guard();
         // Batches are scored side by side: a thread each, none inside libtorch.
         tch::set_num_threads(1);
@@ -318,7 +306,12 @@ impl Loaded {
             _ => usize::MAX,
         };
         let rows = batch_rows.map_or(self.batch_rows, |rows| rows.min(most));
-        let mut columns = vec![Vec::with_capacity(encoded.rows); tasks.len()];
+        let kinds: Vec<_> = tasks
+            .iter()
+            .map(|&task| &self.encoder.layout().tasks[task].kind)
+            .collect();
+        let room = |kind: &&TaskKind| Vec::with_capacity(encoded.rows * kind.width());
+        let mut columns: Vec<_> = kinds.iter().map(room).collect();
         for from in (0..encoded.rows).step_by(rows) {
             let to = from.saturating_add(rows).min(encoded.rows);
             let batch = Batch::rows(encoded, from..to, self.device)?;
@@ -326,14 +319,15 @@ impl Loaded {
             let mode = Mode::Apply(workspace);
             let input = network.embed(&batch.ids, &batch.numbers, mode)?;
             let logits = network.logits(&input, tasks, mode)?;
-            for (column, logits) in columns.iter_mut().zip(logits) {
-                append(column, &logits.f_sigmoid()?)?;
+            for ((column, kind), logits) in columns.iter_mut().zip(&kinds).zip(logits) {
+                let values = match kind {
+                    TaskKind::Binary => logits.f_sigmoid()?,
+                    TaskKind::MultiClass(_) => logits.f_softmax(1, Kind::Float)?,
+                    TaskKind::Regression(_) => logits,
+                };
+                append(column, &values)?;
             }
         }
-        let columns = columns.into_iter().map(|column| {
-            let column: ArrayRef = Arc::new(Float32Array::from(column));
-            column
-        });
-        Ok(columns.collect())
+        Ok(columns)
     }
 }

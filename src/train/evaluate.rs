@@ -1,11 +1,10 @@
 //! Losses and metrics of a network over encoded rows.
 
-use tch::{Kind, Tensor};
-
+use super::loss::Loss;
 use super::shard::{Shard, in_shares};
 use super::threads::Workers;
 use crate::error::{Error, Result};
-use crate::feature::{EncodedBatch, Order, RowSet};
+use crate::feature::{EncodedBatch, Order, RowSet, TaskKind};
 use crate::metric;
 
 /// What the rows say of one task.
@@ -13,33 +12,20 @@ use crate::metric;
 pub struct TaskScore {
     /// Rows in the task's sample space.
     pub rows: u64,
-    /// Rows with label 1.
-    pub positives: u64,
-    /// Mean cross entropy.
+    /// Rows with label 1, of a binary task.
+    pub positives: Option<u64>,
+    /// Mean loss.
     pub loss: Option<f64>,
     /// Area under the ROC curve.
     pub auc: Option<f64>,
     /// Mean of the users' AUCs, weighted by their rows.
     pub gauc: Option<f64>,
+    /// Mean cross entropy.
+    pub log_loss: Option<f64>,
     /// Expected calibration error.
     pub calibration_error: Option<f64>,
-    /// Root mean squared error of the probability.
+    /// Root mean squared error of the probability, or of the number.
     pub rmse: Option<f64>,
-}
-
-/// The loss of one binary task summed over its sample space: a scalar, 0 when no row is in it. `logits`
-/// is `[B, 1]`, `labels` `[B]` with NaN outside of the sample space.
-pub fn task_loss(logits: &Tensor, labels: &Tensor) -> Tensor {
-    let inside = labels.isnan().logical_not();
-    let weight = inside.to_kind(Kind::Float);
-    let labels = labels.nan_to_num(0., None, None);
-    let logits = logits.squeeze_dim(1).to_kind(Kind::Float);
-    logits.binary_cross_entropy_with_logits(
-        &labels,
-        Some(&weight),
-        None::<&Tensor>,
-        tch::Reduction::Sum,
-    )
 }
 
 /// Scores of every task over `rows`, in task order. `groups` is the id column of users, for gauc.
@@ -47,19 +33,16 @@ pub fn task_loss(logits: &Tensor, labels: &Tensor) -> Tensor {
 /// # Errors
 /// `Io` when spilled rows can't be read; `Cancelled` when `go_on` says so; `Torch` when the device
 /// has no memory left.
-#[allow(clippy::too_many_arguments)]
 pub fn evaluate(
     workers: &Workers,
     shards: &mut [Shard],
     rows: &RowSet,
     batch_size: usize,
-    num_tasks: usize,
+    tasks: &[(Loss, TaskKind)],
     groups: Option<usize>,
     go_on: &dyn Fn() -> bool,
 ) -> Result<Vec<TaskScore>> {
-    let total = rows.rows() as usize;
-    let mut scores = vec![Vec::with_capacity(total); num_tasks];
-    let mut labels = vec![Vec::with_capacity(total); num_tasks];
+    let mut seen: Vec<_> = tasks.iter().map(|_| Seen::default()).collect();
     let mut users: Vec<i32> = Vec::new();
     let mut encoded = EncodedBatch::default();
     let mut batches = rows.batches(EVAL_BATCH.min(batch_size), Order::Stored);
@@ -70,66 +53,101 @@ pub fn evaluate(
         let shares = in_shares(workers, shards, encoded.rows, |shard, rows, _| {
             shard.apply(&encoded, rows)
         })?;
-        for share in shares {
-            for (scores, logits) in scores.iter_mut().zip(share) {
-                scores.extend(logits);
+        for (task, (seen, (loss, _))) in seen.iter_mut().zip(tasks).enumerate() {
+            let logits = shares
+                .iter()
+                .flat_map(|share| share[task].chunks(loss.width()));
+            let labels = encoded.labels.iter().skip(task).step_by(tasks.len());
+            for (logits, label) in logits.zip(labels) {
+                seen.add(loss, logits, *label);
             }
-        }
-        for (task, labels) in labels.iter_mut().enumerate() {
-            labels.extend(encoded.labels.iter().skip(task).step_by(num_tasks));
         }
         if let Some(column) = groups {
             let columns = encoded.ids.len() / encoded.rows.max(1);
             users.extend(encoded.ids.iter().skip(column).step_by(columns));
         }
     }
+    let users = groups.map(|_| users.as_slice());
+    let scores = seen.into_iter().zip(tasks);
     Ok(scores
-        .into_iter()
-        .zip(&labels)
-        .map(|(logits, labels)| task_score(logits, labels, groups.map(|_| users.as_slice())))
+        .map(|(seen, (_, kind))| seen.score(kind, users))
         .collect())
 }
 
 /// Rows of a batch in evaluation, at the most: no more than training has memory for.
 const EVAL_BATCH: usize = 4096;
 
-/// All metrics of one task from its logits and labels (NaN outside of the sample space).
-fn task_score(logits: Vec<f32>, labels: &[f32], users: Option<&[i32]>) -> TaskScore {
-    let rows = labels.iter().filter(|y| !y.is_nan()).count();
-    let loss: f64 = logits
-        .iter()
-        .zip(labels)
-        .filter(|(_, y)| !y.is_nan())
-        .map(|(&x, &y)| {
-            let (x, y) = (f64::from(x), f64::from(y));
-            x.max(0.) - x * y + (-x.abs()).exp().ln_1p()
-        })
-        .sum();
-    let probabilities: Vec<f32> = logits.iter().map(|x| 1. / (1. + (-x).exp())).collect();
-    TaskScore {
-        rows: rows as u64,
-        positives: labels.iter().filter(|&&y| y == 1.).count() as u64,
-        loss: (rows > 0).then(|| loss / rows as f64),
-        auc: metric::auc::auc(labels, &logits),
-        gauc: users.and_then(|users| metric::gauc::gauc(labels, &logits, users)),
-        calibration_error: metric::calibration_error::calibration_error(labels, &probabilities),
-        rmse: metric::rmse::rmse(labels, &probabilities),
+/// The rows of one task so far.
+#[derive(Default)]
+pub struct Seen {
+    /// Logits, numbers, or the numbers of the likeliest classes.
+    outputs: Vec<f32>,
+    /// NaN outside of the sample space.
+    labels: Vec<f32>,
+    rows: u64,
+    /// Sums of the rows' losses, with the weights of their labels and without.
+    weighted: f64,
+    plain: f64,
+}
+
+impl Seen {
+    /// Takes in a row.
+    pub fn add(&mut self, loss: &Loss, logits: &[f32], label: f32) {
+        self.labels.push(label);
+        self.outputs.push(match loss {
+            Loss::MultiClass(_) => likeliest(logits) as f32,
+            _ => logits[0],
+        });
+        if !label.is_nan() {
+            let of_row = loss.of_row(logits, label);
+            self.rows += 1;
+            self.plain += of_row;
+            self.weighted += loss.weight(label) * of_row;
+        }
+    }
+
+    /// All metrics; `users` are the rows' groups for gauc.
+    fn score(self, kind: &TaskKind, users: Option<&[i32]>) -> TaskScore {
+        let mean = |sum: f64| (self.rows > 0).then(|| sum / self.rows as f64);
+        let (labels, outputs) = (&self.labels, self.outputs);
+        let score = TaskScore {
+            rows: self.rows,
+            loss: mean(self.weighted),
+            ..TaskScore::default()
+        };
+        match kind {
+            TaskKind::Binary => {
+                let p: Vec<f32> = outputs.iter().map(|x| 1. / (1. + (-x).exp())).collect();
+                TaskScore {
+                    positives: Some(labels.iter().filter(|&&y| y == 1.).count() as u64),
+                    auc: metric::auc::auc(labels, &outputs),
+                    gauc: users.and_then(|users| metric::gauc::gauc(labels, &outputs, users)),
+                    log_loss: mean(self.plain),
+                    calibration_error: metric::calibration_error::calibration_error(labels, &p),
+                    rmse: metric::rmse::rmse(labels, &p),
+                    ..score
+                }
+            }
+            TaskKind::MultiClass(_) => TaskScore {
+                log_loss: mean(self.plain),
+                ..score
+            },
+            TaskKind::Regression(target) => {
+                let restore = |values: &[f32]| -> Vec<f32> {
+                    values.iter().map(|&v| target.restore(v) as f32).collect()
+                };
+                let (labels, outputs) = (restore(labels), restore(&outputs));
+                TaskScore {
+                    rmse: metric::rmse::rmse(&labels, &outputs),
+                    ..score
+                }
+            }
+        }
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn rows_outside_of_the_sample_space_add_nothing() {
-        let logits = Tensor::from_slice(&[0.3f32, -1., 2.]).view([3, 1]);
-        let all = task_loss(&logits, &Tensor::from_slice(&[1f32, 0., f32::NAN]));
-        let two = task_loss(&logits.narrow(0, 0, 2), &Tensor::from_slice(&[1f32, 0.]));
-        assert!((all.double_value(&[]) - two.double_value(&[])).abs() < 1e-7);
-        // -(ln sigmoid(0.3) + ln(1 - sigmoid(-1)))
-        assert!((two.double_value(&[]) - 0.867_616_9).abs() < 1e-5);
-        let none = task_loss(&logits, &Tensor::from_slice(&[f32::NAN; 3]));
-        assert_eq!(none.double_value(&[]), 0.);
-    }
+/// The position of the largest value, the first where there are several.
+pub fn likeliest(values: &[f32]) -> usize {
+    let better = |best: usize, i: usize| if values[i] > values[best] { i } else { best };
+    (0..values.len()).fold(0, better)
 }

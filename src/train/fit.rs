@@ -6,6 +6,7 @@ use tch::{Device, Kind};
 
 use super::early_stop::EarlyStop;
 use super::evaluate::{TaskScore, evaluate};
+use super::loss::Loss;
 use super::optimizer::{DenseOptimizer, Ids, RowOptimizer};
 use super::options::TrainOptions;
 use super::prefetch::prefetched;
@@ -15,7 +16,7 @@ use super::shard::{Shard, Step, in_shares};
 use super::threads::Workers;
 use super::weighting;
 use crate::error::{Error, Result};
-use crate::feature::{Budget, EncodedBatch, Order, RowSet};
+use crate::feature::{Budget, EncodedBatch, Order, RowSet, TaskKind};
 use crate::layer::Params;
 use crate::model::{Architecture, FunnelRule, Network, Spec, TABLE};
 use crate::tensor::batch::{Batch, Resident};
@@ -26,6 +27,8 @@ pub struct Fit<'a> {
     pub architecture: &'static Architecture,
     /// Its inputs and sizes.
     pub spec: &'a Spec,
+    /// The loss and the kind of each task.
+    pub tasks: Vec<(Loss, TaskKind)>,
     /// First row of each id column in the embedding table.
     pub offsets: Vec<usize>,
     /// Rows of the embedding table.
@@ -72,7 +75,7 @@ pub fn fit(
 ) -> Result<Trained> {
     let memory = Memory::reserve(fit)?;
     let params = Params::fresh(fit.options.seed, fit.device);
-    let spec = with_priors(fit.spec, fit.architecture, fit.train);
+    let spec = with_priors(fit.spec, &fit.tasks, fit.architecture, fit.train);
     let mut trainer = Trainer::new(fit, &spec, &params, report)?;
     let mut history = Vec::new();
     let mut stop = EarlyStop::new(
@@ -126,9 +129,15 @@ pub fn fit(
     })
 }
 
-/// The spec with each task's output bias at the logit of its share of positives: among the positives of
-/// the task before it, where its logit is one given that task.
-fn with_priors(spec: &Spec, architecture: &Architecture, train: &RowSet) -> Spec {
+/// The spec with each task's output bias at the logit of its share of positives, or the logarithm of
+/// its classes' shares: among the positives of the task before it, where its logit is one given that
+/// task.
+fn with_priors(
+    spec: &Spec,
+    kinds: &[(Loss, TaskKind)],
+    architecture: &Architecture,
+    train: &RowSet,
+) -> Spec {
     let mut spec = spec.clone();
     let funnel = match architecture.funnel {
         FunnelRule::Product => spec.config.funnel.clone(),
@@ -139,10 +148,23 @@ fn with_priors(spec: &Spec, architecture: &Architecture, train: &RowSet) -> Spec
             .windows(2)
             .find(|pair| pair[1] == i)
             .map(|pair| pair[0]);
-        let rows = before.map_or(train.labelled(i), |before| train.positives(before)) as f64;
-        let positives = (train.positives(i) as f64).min(rows);
+        let labels = train.labels(i);
         // Half a row on each side keeps it finite.
-        task.prior = ((positives + 0.5) / (rows - positives + 0.5)).ln();
+        let share = |count: f64| count + 0.5;
+        task.prior = match (&kinds[i].1, before) {
+            (TaskKind::Binary, before) => {
+                let given = before.map(|before| train.labels(before).positives());
+                let rows = given.unwrap_or(labels.labelled) as f64;
+                let positives = (labels.positives() as f64).min(rows);
+                vec![(share(positives) / share(rows - positives)).ln()]
+            }
+            (TaskKind::MultiClass(_), _) => {
+                let rows = share(labels.labelled as f64);
+                let counts = labels.classes.iter();
+                counts.map(|&n| (share(n as f64) / rows).ln()).collect()
+            }
+            (TaskKind::Regression(_), _) => vec![0.],
+        };
     }
     spec
 }
@@ -236,8 +258,10 @@ impl<'a> Trainer<'a> {
             Device::Cpu => fit.threads.clamp(1, options.batch_size.div_ceil(MIN_SHARE)),
             _ => 1,
         };
+        let losses: Vec<_> = fit.tasks.iter().map(|(loss, _)| loss.clone()).collect();
+        let (architecture, rows, device) = (fit.architecture, fit.table_rows, fit.device);
         let shards = (0..shards)
-            .map(|_| Shard::new(fit.architecture, spec, fit.table_rows, &working, fit.device))
+            .map(|_| Shard::new(architecture, spec, rows, &working, &losses, device))
             .collect::<Result<Vec<_>>>()?;
         Ok(Self {
             fit,
@@ -267,10 +291,9 @@ impl<'a> Trainer<'a> {
     /// One pass over the train rows; returns its rows of the history.
     fn train_epoch(&mut self, epoch: usize) -> Result<Vec<Epoch>> {
         let options = self.fit.options;
-        let num_tasks = self.fit.spec.tasks.len();
         let start = Instant::now();
         let seed = options.seed;
-        let mut running = Running::new(num_tasks);
+        let mut running = Running::new(&self.fit.tasks);
         let order = Order::Shuffled {
             seed,
             epoch: epoch as u64,
@@ -379,7 +402,6 @@ impl<'a> Trainer<'a> {
     fn score(&mut self, rows: &RowSet) -> Result<Vec<TaskScore>> {
         let (fit, report) = (self.fit, self.report);
         let go_on = || report(&TrainingEvent::Evaluating);
-        let num_tasks = fit.spec.tasks.len();
         let (workers, shards) = (&self.workers, &mut self.shards);
         let batch = fit.options.batch_size;
         evaluate(
@@ -387,7 +409,7 @@ impl<'a> Trainer<'a> {
             shards,
             rows,
             batch,
-            num_tasks,
+            &fit.tasks,
             fit.user_column,
             &go_on,
         )

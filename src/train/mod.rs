@@ -4,6 +4,7 @@
 mod early_stop;
 mod evaluate;
 mod fit;
+mod loss;
 pub mod optimizer;
 mod options;
 mod prefetch;
@@ -13,7 +14,9 @@ mod shard;
 mod threads;
 pub mod weighting;
 
+pub use evaluate::likeliest;
 pub use fit::{Fit, Trained, fit};
+pub use loss::{Loss, balanced};
 pub use options::TrainOptions;
 pub use report::{Epoch, Progress, TrainingEvent};
 pub use threads::alone;

@@ -1,5 +1,7 @@
 //! How to train, as the statement says.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::optimizer::{Optimizer, RowOptimizer, Rule};
@@ -31,6 +33,10 @@ pub struct TrainOptions {
     pub loss_weighting: String,
     /// One weight a task, in task order.
     pub loss_weights: Vec<f64>,
+    /// Weights of the classes of a task in its loss, by name of task and class; 1 where none is given.
+    pub class_weights: BTreeMap<String, BTreeMap<String, f64>>,
+    /// Whether every class of a task has the same share of its loss.
+    pub auto_class_weights: bool,
     /// Seed of weights, dropout and the order of rows.
     pub seed: u64,
 }
@@ -48,6 +54,8 @@ impl Default for TrainOptions {
             min_rel_progress: 0.001,
             loss_weighting: "fixed".into(),
             loss_weights: Vec::new(),
+            class_weights: BTreeMap::new(),
+            auto_class_weights: false,
             seed: 42,
         }
     }

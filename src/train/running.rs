@@ -3,8 +3,10 @@
 use tch::Tensor;
 
 use super::evaluate::TaskScore;
+use super::loss::Loss;
 use super::shard::Share;
 use crate::error::{Error, Result};
+use crate::feature::TaskKind;
 use crate::metric;
 use crate::tensor::memory::append;
 
@@ -12,8 +14,8 @@ use crate::tensor::memory::append;
 struct Pending {
     /// Of each task.
     losses: Vec<Tensor>,
-    /// Of each task; none when they are not kept.
-    logits: Vec<Tensor>,
+    /// Of each binary task; none when they are not kept.
+    logits: Vec<Option<Tensor>>,
     /// Rows that each loss is a mean over.
     rows: Vec<u64>,
 }
@@ -23,7 +25,8 @@ pub struct Running {
     /// Sum of each task's loss over its rows so far.
     sums: Vec<f64>,
     rows: Vec<u64>,
-    positives: Vec<u64>,
+    /// Rows with label 1, of binary tasks.
+    positives: Vec<Option<u64>>,
     logits: Vec<Vec<f32>>,
     labels: Vec<Vec<f32>>,
     /// What has not been read yet: reading waits for the device.
@@ -36,12 +39,14 @@ pub struct Running {
 }
 
 impl Running {
-    /// Nothing yet, for so many tasks.
-    pub fn new(num_tasks: usize) -> Self {
+    /// Nothing yet, for these tasks.
+    pub fn new(tasks: &[(Loss, TaskKind)]) -> Self {
+        let num_tasks = tasks.len();
+        let binary = |(_, kind): &(Loss, TaskKind)| *kind == TaskKind::Binary;
         Self {
             sums: vec![0.; num_tasks],
             rows: vec![0; num_tasks],
-            positives: vec![0; num_tasks],
+            positives: tasks.iter().map(|task| binary(task).then_some(0)).collect(),
             logits: vec![Vec::new(); num_tasks],
             labels: vec![Vec::new(); num_tasks],
             pending: Vec::new(),
@@ -71,7 +76,9 @@ impl Running {
         for labels in labels.chunks_exact(num_tasks) {
             for (task, &label) in labels.iter().enumerate() {
                 inside[task] += u64::from(!label.is_nan());
-                self.positives[task] += u64::from(label == 1.);
+                if let Some(positives) = &mut self.positives[task] {
+                    *positives += u64::from(label == 1.);
+                }
             }
         }
         inside
@@ -87,14 +94,14 @@ impl Running {
             }
         }
         for share in shares {
-            let copies = |tensors: &[Tensor]| tensors.iter().map(Tensor::shallow_clone).collect();
+            let logits = share.logits.iter().zip(&self.positives);
+            let kept = logits.map(|(logits, binary)| {
+                let kept = keep && binary.is_some();
+                kept.then(|| logits.shallow_clone())
+            });
             self.pending.push(Pending {
-                losses: copies(&share.losses),
-                logits: if keep {
-                    copies(&share.logits)
-                } else {
-                    Vec::new()
-                },
+                losses: share.losses.iter().map(Tensor::shallow_clone).collect(),
+                logits: kept.collect(),
                 rows: inside.clone(),
             });
         }
@@ -113,7 +120,9 @@ impl Running {
                 self.sums[task] += loss.f_double_value(&[])? * rows as f64;
             }
             for (kept, logits) in self.logits.iter_mut().zip(&pending.logits) {
-                append(kept, logits)?;
+                if let Some(logits) = logits {
+                    append(kept, logits)?;
+                }
             }
         }
         let means = self.means();
@@ -145,7 +154,8 @@ impl Running {
                 rows: self.rows[task],
                 positives: self.positives[task],
                 loss,
-                auc: metric::auc::auc(&self.labels[task], &self.logits[task]),
+                auc: self.positives[task]
+                    .and_then(|_| metric::auc::auc(&self.labels[task], &self.logits[task])),
                 ..TaskScore::default()
             })
             .collect()

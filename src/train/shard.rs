@@ -11,7 +11,7 @@ use std::ops::Range;
 
 use tch::{Device, Tensor};
 
-use super::evaluate::task_loss;
+use super::loss::Loss;
 use super::threads::Workers;
 use crate::error::Result;
 use crate::feature::EncodedBatch;
@@ -25,6 +25,7 @@ pub struct Shard {
     network: Network,
     leaves: Vec<Tensor>,
     tasks: Vec<usize>,
+    losses: Vec<Loss>,
     workspace: Workspace,
     device: Device,
 }
@@ -45,7 +46,7 @@ pub struct Step<'a> {
 pub struct Share {
     /// The share's part of each task's mean loss over the batch.
     pub losses: Vec<Tensor>,
-    /// `[B, 1]` of each task.
+    /// `[B, width]` of each task.
     pub logits: Vec<Tensor>,
     /// Gradients of the dense weights, by name.
     pub dense: Vec<Tensor>,
@@ -63,6 +64,7 @@ impl Shard {
         spec: &Spec,
         table_rows: usize,
         working: &Params,
+        losses: &[Loss],
         device: Device,
     ) -> Result<Self> {
         let params = working.leaves(TABLE)?;
@@ -72,6 +74,7 @@ impl Shard {
             network,
             leaves: dense.map(|(_, tensor)| tensor).collect(),
             tasks: (0..spec.tasks.len()).collect(),
+            losses: losses.to_vec(),
             workspace: Workspace::default(),
             device,
         })
@@ -116,12 +119,15 @@ impl Shard {
         let logits = self.network.logits(&input, &self.tasks, mode)?;
         let losses: Vec<Tensor> = logits
             .iter()
+            .zip(&self.losses)
             .zip(step.inside)
             .enumerate()
-            .map(|(task, (logits, &inside))| {
-                task_loss(logits, &batch.labels.select(1, task as i64)) / inside.max(1) as f64
+            .map(|(task, ((logits, loss), &inside))| {
+                let labels = batch.labels.f_select(1, task as i64)?;
+                let sum = loss.sum(logits, &labels)?;
+                Ok(sum.f_div_scalar(inside.max(1) as f64)?)
             })
-            .collect();
+            .collect::<Result<_>>()?;
         let loss = losses
             .iter()
             .zip(step.weights)

@@ -11,7 +11,7 @@ fn columns() -> ColumnOptions {
         scenario_col: Some("shop".into()),
         split_col: Some("day".into()),
         min_count: 2,
-        ..labels(&["click", "buy"])
+        ..labels(&["click", "buy", "title", "price"])
     }
 }
 
@@ -20,9 +20,8 @@ fn assert_same(a: &Fitted, b: &Fitted) {
     assert_eq!(a.encoder.fitted(), b.encoder.fitted());
     for (a, b) in [(&a.train, &b.train), (&a.eval, &b.eval)] {
         assert_eq!(a.rows(), b.rows());
-        for task in 0..2 {
-            assert_eq!(a.labelled(task), b.labelled(task));
-            assert_eq!(a.positives(task), b.positives(task));
+        for task in 0..4 {
+            assert_eq!(a.labels(task), b.labels(task));
         }
         for order in [Order::Stored, Order::Shuffled { seed: 3, epoch: 1 }] {
             assert_eq!(rows_of(a, order), rows_of(b, order));

@@ -135,20 +135,24 @@ fn types_that_can_not_be_used() {
 #[test]
 fn labels_that_can_not_be_trained() {
     let log = rows(10);
-    let only = "only BOOLEAN and 0/1 integer labels can be trained so far";
     assert_eq!(
-        refusal(&log, |c| c.labels = vec!["text".into()]),
-        format!("label \"text\" is of type Utf8: {only}")
+        refusal(&log, |c| {
+            c.labels = vec!["text".into()];
+            c.label_types.insert("text".into(), "regression".into());
+        }),
+        "label \"text\" is of type Utf8: only a number can be the target of a regression"
     );
     assert_eq!(
         refusal(&log, |c| c.labels = vec!["x".into()]),
-        "label \"x\" holds 2: only 0, 1 and NULL can be trained so far"
+        "label \"x\" holds 2: other than 0, 1 and NULL needs tasks = {'x': 'multiclass'} or \
+         tasks = {'x': 'regression'}"
     );
     assert_eq!(
         refusal(&log, |c| {
-            c.label_types.insert("click".into(), "multiclass".into());
+            c.label_types.insert("click".into(), "softmax".into());
         }),
-        "task type \"multiclass\" of label \"click\": only binary can be trained so far"
+        "unknown task type \"softmax\" of label \"click\"; known: binary, multiclass, regression, \
+         log_regression"
     );
     assert_eq!(
         refusal(&log, |c| {

@@ -284,9 +284,9 @@ impl Worker {
             .iter()
             .map(|feature| feature.evaluate(&batch)?.into_array(rows))
             .collect::<Result<_>>()?;
-        let tasks: Vec<_> = self.prediction.outputs.iter().map(|o| o.task).collect();
+        let outputs = &self.prediction.outputs;
         let batch_rows = self.prediction.how.batch_size;
-        let (added, times) = loaded.score(&inputs, rows, &tasks, batch_rows)?;
+        let (added, times) = loaded.score(&inputs, rows, outputs, batch_rows)?;
         self.metrics.batches.add(1);
         self.metrics.unseen.add(times.unseen as usize);
         self.metrics.encode.add_duration(times.encode);

@@ -129,7 +129,7 @@ fn schema(input: &LogicalPlan, model: &FittedModel, outputs: &[OutputColumn]) ->
                 model.name().name
             )));
         }
-        let field = Field::new(&output.name, model.output_type(output), false);
+        let field = Field::new(&output.name, model.output_type(output)?, false);
         fields.push((None, Arc::new(field)));
     }
     DFSchema::new_with_metadata(fields, input.metadata().clone())

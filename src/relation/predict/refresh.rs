@@ -73,12 +73,19 @@ impl RefreshModels {
         // the node looks.
         let new = model.outputs();
         let kept = |old: &OutputColumn| {
-            let same = new.iter().find(|new| {
-                new.name == old.name && model.output_type(new) == node.model().output_type(old)
-            });
-            same.cloned().unwrap_or_else(|| old.missing())
+            let data_type = node.model().output_type(old)?;
+            for new in new.iter().filter(|new| new.name == old.name) {
+                if model.output_type(new)? == data_type {
+                    return Ok(new.clone());
+                }
+            }
+            Ok(old.missing())
         };
-        let outputs = node.outputs().iter().map(kept).collect();
+        let outputs = node
+            .outputs()
+            .iter()
+            .map(kept)
+            .collect::<crate::Result<_>>()?;
         let input = node.input().clone();
         let mut planner = Session(self.environment.session()?);
         let features = bind(&model, input.schema(), &mut planner)?;
