@@ -309,3 +309,26 @@ fn constant_features_are_left_out_but_not_the_scenario() {
     // What was left out is not needed at prediction.
     assert!(encode(&encoder, &log.project(&[0, 5]).unwrap()).is_ok());
 }
+
+/// Behind an end of the funnel a NULL is a no, so that a label of yes and NULL alone can be learnt.
+#[test]
+fn a_funnel_label_of_yes_and_null_is_not_constant() {
+    let rows = 40;
+    let click = BooleanArray::from_iter((0..rows).map(|i| Some(i % 2 == 0)));
+    let buy = BooleanArray::from_iter((0..rows).map(|i| (i % 4 == 0).then_some(true)));
+    let x = Int64Array::from_iter_values(0..rows);
+    let log = batch(vec![
+        ("x", Arc::new(x)),
+        ("click", Arc::new(click)),
+        ("buy", Arc::new(buy)),
+    ]);
+    let options = |funnel| FitOptions {
+        funnel,
+        ..no_split()
+    };
+    let refused = fit(&log, &labels(&["click", "buy"]), options(vec![]));
+    assert!(refused.err().unwrap().to_string().contains("constant"));
+    let fitted = fit(&log, &labels(&["click", "buy"]), options(vec![0, 1])).unwrap();
+    assert_eq!(fitted.train.labels(1).classes, [20, 10]);
+    assert_eq!(fitted.train.labels(1).labelled, 30);
+}
