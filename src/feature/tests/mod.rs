@@ -2,6 +2,7 @@
 
 mod independence;
 mod memory;
+mod numbers;
 mod refusals;
 mod splits;
 mod values;
