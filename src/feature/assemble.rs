@@ -1,13 +1,15 @@
 //! Decides what is in use and where it stands: ids first, then numbers.
 
+use super::bucket::{BucketPart, PiecePart};
+use super::choice::{Choice, Float};
 use super::class::Class;
 use super::fit::Shared;
-use super::fitted::{ColumnStats, FittedFeature, FittedKind, FittedSpec, IdPart};
-use super::layout::{IdColumn, Layout, Target, Task, TaskKind};
+use super::fitted::{ColumnStats, FittedFeature, FittedKind, FittedSpec, IdPart, NumberParts};
+use super::layout::{FIRST_ID, IdColumn, Layout, Target, Task, TaskKind};
 use super::merge::Merged;
 use super::record::Slots;
 use super::scale::{Finisher, Moments, NumberPart, VectorPart};
-use super::spec::Role;
+use super::spec::{EncoderSpec, Role};
 use crate::error::{Error, Result};
 
 /// Which id slots are kept.
@@ -17,6 +19,8 @@ pub(super) struct Ids {
     pub(super) layout: Layout,
     /// Per slot of the record: its part of the layout.
     parts: Vec<Option<IdPart>>,
+    /// Per feature: its buckets, should it be a number that has some.
+    buckets: Vec<Option<BucketPart>>,
 }
 
 impl Ids {
@@ -24,7 +28,12 @@ impl Ids {
     ///
     /// # Errors
     /// `Resources` when there are more ids than a table can have.
-    pub(super) fn new(shared: &Shared, merged: &[Merged], tasks: Vec<Task>) -> Result<Self> {
+    pub(super) fn new(
+        shared: &Shared,
+        merged: &[Merged],
+        choices: &[Choice],
+        tasks: Vec<Task>,
+    ) -> Result<Self> {
         let mut ids = Self {
             kept: Vec::new(),
             layout: Layout {
@@ -32,6 +41,7 @@ impl Ids {
                 ..Layout::default()
             },
             parts: Vec::with_capacity(merged.len()),
+            buckets: Vec::with_capacity(choices.len()),
         };
         for (slot, (id, merged)) in shared.record.ids.iter().zip(merged).enumerate() {
             let role = shared.spec.columns[id.column].role;
@@ -40,35 +50,51 @@ impl Ids {
                 ids.parts.push(None);
                 continue;
             }
-            let offset = ids.layout.table_rows;
-            ids.layout.table_rows += merged.cardinality();
-            if ids.layout.table_rows > i32::MAX as u64 {
-                return Err(Error::resources(format!(
-                    "the categories up to column \"{}\" have {} values together, more than {}; set max_vocabulary, min_count or hash_buckets",
-                    id.name,
-                    ids.layout.table_rows,
-                    i32::MAX
-                )));
-            }
-            let at = ids.kept.len();
+            let at = ids.add(id.name.clone(), merged.cardinality())?;
             match role {
                 Role::Scenario => ids.layout.scenario = Some(at),
                 Role::User => ids.layout.user = Some(at),
                 Role::Item => ids.layout.item = Some(at),
                 _ => {}
             }
-            ids.layout.ids.push(IdColumn {
-                name: id.name.clone(),
-                offset: offset as u32,
-                cardinality: merged.cardinality() as u32,
-            });
             ids.parts.push(Some(IdPart {
                 slot: at,
                 buckets: merged.buckets,
             }));
             ids.kept.push(slot);
         }
+        for (feature, choice) in shared.record.features.iter().zip(choices) {
+            let name = &shared.spec.columns[feature.column].name;
+            let part = choice.buckets.clone().map(|edges| {
+                let cardinality = u64::from(FIRST_ID) + edges.len() as u64 + 1;
+                Ok::<_, Error>(BucketPart {
+                    slot: ids.add(format!("{name} (bucket)"), cardinality)?,
+                    edges,
+                })
+            });
+            ids.buckets.push(part.transpose()?);
+        }
         Ok(ids)
+    }
+
+    /// Appends an id column; returns its place.
+    fn add(&mut self, name: String, cardinality: u64) -> Result<usize> {
+        let layout = &mut self.layout;
+        let offset = layout.table_rows;
+        layout.table_rows += cardinality;
+        if layout.table_rows > i32::MAX as u64 {
+            return Err(Error::resources(format!(
+                "the categories up to column \"{name}\" have {} values together, more than {}; set max_vocabulary, min_count or hash_buckets",
+                layout.table_rows,
+                i32::MAX
+            )));
+        }
+        layout.ids.push(IdColumn {
+            name,
+            offset: offset as u32,
+            cardinality: cardinality as u32,
+        });
+        Ok(layout.ids.len() - 1)
     }
 }
 
@@ -78,6 +104,7 @@ pub(super) fn assemble(
     ids: Ids,
     merged: &[Merged],
     nulls: Vec<u64>,
+    choices: &[Choice],
     moments: &[Moments],
 ) -> Result<(FittedSpec, Finisher)> {
     let record = &shared.record;
@@ -96,7 +123,8 @@ pub(super) fn assemble(
     let mut features = Vec::new();
     let mut moments = moments.iter();
     let mut take = |n: usize| moments.by_ref().take(n).collect::<Vec<_>>();
-    for feature in &record.features {
+    let buckets = ids.buckets.into_iter();
+    for ((feature, choice), bucket) in record.features.iter().zip(choices).zip(buckets) {
         let name = shared.spec.columns[feature.column].name.as_str();
         let stats = &mut columns[feature.column];
         let kind = match feature.slots {
@@ -107,9 +135,13 @@ pub(super) fn assemble(
                     .map(FittedKind::Category)
                     .ok_or_else(|| merged[id].constant_reason())
             }
-            Slots::Number { word } => numbers
-                .number(name, "", word - shift, take(1)[0], false)
-                .map(FittedKind::Number),
+            Slots::Number { word } => {
+                stats.distinct = choice.distinct;
+                stats.chosen.clone_from(&choice.why);
+                numbers
+                    .encoded(name, word - shift, take(1)[0], choice, bucket)
+                    .map(FittedKind::Number)
+            }
             Slots::Time {
                 hour,
                 weekday,
@@ -117,7 +149,12 @@ pub(super) fn assemble(
             } => {
                 let is_date = shared.spec.columns[feature.column].class != Class::Time;
                 let part = if is_date { " (age)" } else { " (hours)" };
-                let value = numbers.number(name, part, word - shift, take(1)[0], is_date);
+                let float = if is_date {
+                    Float::Backwards
+                } else {
+                    Float::Plain
+                };
+                let value = numbers.number(name, part, word - shift, take(1)[0], float, true);
                 let hour = ids.parts[hour].clone();
                 let weekday = weekday.and_then(|w| ids.parts[w].clone());
                 match value {
@@ -141,6 +178,7 @@ pub(super) fn assemble(
             Err(why) => stats.dropped = Some(why),
         }
     }
+    numbers.place_pieces(&shared.spec, &mut features);
     let Numbers {
         mut layout,
         mut finisher,
@@ -157,7 +195,6 @@ pub(super) fn assemble(
         ));
     }
     finisher.ids = layout.ids.len();
-    finisher.dense = layout.dense.len();
     finisher.labels = record.labels - shift;
     finisher.tasks = layout.tasks.len();
     let spec = shared.spec.clone();
@@ -179,29 +216,88 @@ struct Numbers {
 }
 
 impl Numbers {
-    /// A number, unless it is constant: then the reason.
+    /// A number in the encodings chosen, unless it is constant: then the reason.
+    fn encoded(
+        &mut self,
+        name: &str,
+        word: usize,
+        moments: &Moments,
+        choice: &Choice,
+        bucket: Option<BucketPart>,
+    ) -> Result<NumberParts, String> {
+        if moments.is_constant() && bucket.is_none() {
+            return Err(constant_reason(moments).to_string());
+        }
+        // A bucket of its own says already what is missing.
+        let flagged = bucket.is_none();
+        let float = choice
+            .float
+            .and_then(|float| self.number(name, "", word, moments, float, flagged).ok());
+        if let Some(part) = &bucket {
+            let first = self.layout.ids[part.slot].offset;
+            self.finisher.buckets.push((word, first, part.clone()));
+        }
+        let pieces = choice.bins.clone().map(|bounds| PiecePart {
+            dense: 0,
+            bounds,
+            flag: moments
+                .has_missing()
+                .then(|| self.add(format!("{name} (missing)"))),
+        });
+        if let Some(part) = &pieces {
+            self.finisher.pieces.push((word, part.clone()));
+        }
+        Ok(NumberParts {
+            float,
+            bucket,
+            pieces,
+        })
+    }
+
+    /// A standardised number, unless it is constant: then the reason.
     fn number(
         &mut self,
         name: &str,
         part: &str,
         word: usize,
         moments: &Moments,
-        backwards: bool,
+        float: Float,
+        flagged: bool,
     ) -> Result<NumberPart, String> {
         if moments.is_constant() {
             return Err(constant_reason(moments).to_string());
         }
         let mut scale = moments.scale();
-        if backwards {
+        if float == Float::Backwards {
             scale.factor = -scale.factor;
         }
         let dense = self.add(format!("{name}{part}"));
-        let flag = moments
-            .has_missing()
-            .then(|| self.add(format!("{name} (missing)")));
-        let part = NumberPart { dense, scale, flag };
+        let flag =
+            (flagged && moments.has_missing()).then(|| self.add(format!("{name} (missing)")));
+        let part = NumberPart {
+            dense,
+            log: float == Float::Log,
+            scale,
+            flag,
+        };
         self.finisher.numbers.push((word, part.clone()));
         Ok(part)
+    }
+
+    /// Gives the values of bins their places, behind all other numbers.
+    fn place_pieces(&mut self, spec: &EncoderSpec, features: &mut [FittedFeature]) {
+        self.finisher.dense = self.layout.dense.len() + self.finisher.pieces.len();
+        for feature in features {
+            if let FittedKind::Number(parts) = &mut feature.kind
+                && let Some(part) = &mut parts.pieces
+            {
+                part.dense = self.layout.dense.len();
+                let name = &spec.columns[feature.column].name;
+                for bin in 1..=part.bins() {
+                    self.add(format!("{name} (bin {bin})"));
+                }
+            }
+        }
     }
 
     /// A vector, unless all of its elements are constant.

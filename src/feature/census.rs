@@ -2,13 +2,16 @@
 
 use std::collections::HashMap;
 
+use super::choice::Choice;
 use super::chunks::BUCKETS;
 use super::fit::{PartitionFitter, Shared};
 use super::label::{self, ClassMaps, LabelCount, fill_funnel, place_classes};
 use super::layout::{Task, UNKNOWN_ID};
 use super::merge::provisional_ids;
 use super::parallel;
+use super::record::{FeatureSlots, Slots, join};
 use super::repeats::Repeats;
+use super::sketch::Sketch;
 use super::split::{Rule, SplitMethod, eval_rows, threshold};
 use crate::error::{Error, Result};
 
@@ -140,6 +143,8 @@ fn hash_threshold(
 pub(super) struct Census {
     /// Training rows per id slot and provisional id.
     pub(super) counts: Vec<Vec<u32>>,
+    /// Of the training rows, per number whose encoding depends on its values.
+    pub(super) sketches: Vec<Sketch>,
     /// Per task, of training and of held-back rows.
     pub(super) train: Vec<LabelCount>,
     pub(super) eval: Vec<LabelCount>,
@@ -187,10 +192,12 @@ fn count(
     let mut words = vec![0; tasks.len()];
     let mut labels = vec![0.; tasks.len()];
     let slots = partition.vocabularies.iter();
+    let sketched = sketched(shared);
     let mut census = Census {
         counts: slots
             .map(|v| vec![0; provisional_ids(v, &shared.spec.bounds)])
             .collect(),
+        sketches: vec![Sketch::default(); sketched.len()],
         train: none.clone(),
         eval: none,
         train_rows: 0,
@@ -229,12 +236,50 @@ fn count(
                         *count = count.saturating_add(1);
                     }
                 }
+                for (sketch, &(_, word)) in census.sketches.iter_mut().zip(&sketched) {
+                    sketch.add(f64::from_bits(join(row[word], row[word + 1])));
+                }
             }
             Ok(())
         })?;
     }
     debug_assert!(census.counts.iter().all(|c| c[UNKNOWN_ID as usize] == 0));
     Ok(census)
+}
+
+/// The features whose encoding depends on their values: number of the feature, and first word.
+fn sketched(shared: &Shared) -> Vec<(usize, usize)> {
+    let features = shared.record.features.iter().enumerate();
+    let sketched = features.filter_map(|(at, feature)| match feature.slots {
+        Slots::Number { word } => {
+            let column = &shared.spec.columns[feature.column];
+            column.encoding.reads_values().then_some((at, word))
+        }
+        _ => None,
+    });
+    sketched.collect()
+}
+
+/// Memory that the sketches of all partitions take at the most.
+pub(super) fn sketch_bytes(shared: &Shared, partitions: &[PartitionFitter]) -> usize {
+    let bytes: usize = partitions.iter().map(|p| Sketch::bytes(p.rows())).sum();
+    bytes * sketched(shared).len()
+}
+
+/// What each feature becomes, should it be a number; frees the sketches.
+pub(super) fn choices(shared: &Shared, censuses: &mut [Census]) -> Vec<Choice> {
+    let features = &shared.record.features;
+    let mut sketches = vec![Sketch::default(); features.len()];
+    for (at, (feature, _)) in sketched(shared).into_iter().enumerate() {
+        for census in &mut *censuses {
+            sketches[feature].merge(&std::mem::take(&mut census.sketches[at]));
+        }
+    }
+    let encoding = |feature: &FeatureSlots| shared.spec.columns[feature.column].encoding;
+    let choices = features.iter().zip(&sketches);
+    choices
+        .map(|(f, sketch)| Choice::new(encoding(f), sketch))
+        .collect()
 }
 
 /// Counts of all partitions together.

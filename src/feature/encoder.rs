@@ -5,6 +5,7 @@ use std::sync::Arc;
 use arrow::array::ArrayRef;
 
 use super::assign::{Fixed, NoHashes};
+use super::bucket::{PiecePart, filled};
 use super::budget::Charge;
 use super::category;
 use super::fitted::{FittedKind, FittedSpec, IdPart};
@@ -157,9 +158,21 @@ impl Encoder {
                 category::read(array, &mut fixed, &mut NoHashes, ids)?;
                 unseen += fixed.unseen;
             }
-            FittedKind::Number(part) => {
+            FittedKind::Number(parts) => {
                 number::read(array, numbers)?;
-                self.put_number(part, numbers, words, stride);
+                if let Some(part) = &parts.float {
+                    self.put_number(part, numbers, words, stride);
+                }
+                if let Some(part) = &parts.bucket {
+                    let first = self.layout().ids[part.slot].offset;
+                    let ids = column(words, stride, part.slot, rows);
+                    for (id, value) in ids.iter_mut().zip(numbers.iter()) {
+                        *id = first + part.id(*value);
+                    }
+                }
+                if let Some(part) = &parts.pieces {
+                    self.put_pieces(part, numbers, words, stride);
+                }
             }
             FittedKind::Time {
                 hour,
@@ -200,10 +213,28 @@ impl Encoder {
         let first = self.layout().ids.len();
         let out = column(words, stride, first + part.dense, values.len());
         for (out, value) in out.iter_mut().zip(values) {
-            *out = part.scale.apply(*value).to_bits();
+            *out = part.apply(*value).to_bits();
         }
-        if let Some(flag) = part.flag {
-            let out = column(words, stride, first + flag, values.len());
+        self.put_flag(part.flag, values, words, stride);
+    }
+
+    fn put_pieces(&self, part: &PiecePart, values: &[f64], words: &mut [u32], stride: usize) {
+        let first = self.layout().ids.len() + part.dense;
+        let bins = part.bins();
+        for (row, value) in values.iter().enumerate() {
+            let place = part.place(*value);
+            for bin in 0..bins {
+                words[(first + bin) * stride + row] = filled(place, bin, bins).to_bits();
+            }
+        }
+        self.put_flag(part.flag, values, words, stride);
+    }
+
+    /// Tells which values are missing.
+    fn put_flag(&self, flag: Option<usize>, values: &[f64], words: &mut [u32], stride: usize) {
+        if let Some(flag) = flag {
+            let at = self.layout().ids.len() + flag;
+            let out = column(words, stride, at, values.len());
             for (out, value) in out.iter_mut().zip(values) {
                 *out = f32::from(u8::from(value.is_nan())).to_bits();
             }

@@ -49,17 +49,23 @@ impl Fitter {
             ));
         }
         let (rule, repeats) = census::rule(&shared, &pass.partitions, rows)?;
+        let room = census::sketch_bytes(&shared, &pass.partitions);
+        // Little beside the rows, and can't be done without.
+        pass.ensure(room)?;
+        let sketches = pass.charge.split_off(room);
         let (tasks, classes) = join_classes(&shared.spec.tasks, &pass.partitions)?;
         let found = (&tasks[..], &classes);
-        let censuses = census::take(&shared, &pass.partitions, found, rule, &repeats)?;
+        let mut censuses = census::take(&shared, &pass.partitions, found, rule, &repeats)?;
         let totals = Totals::of(&censuses, &tasks);
         totals.check(&tasks, rule)?;
         let nulls = pass.nulls();
+        let choices = census::choices(&shared, &mut censuses);
+        drop(sketches);
         let mut merged = pass.merge(censuses)?;
-        let ids = Ids::new(&shared, &merged, tasks)?;
+        let ids = Ids::new(&shared, &merged, &choices, tasks)?;
         pass.make_room_for_training(&ids)?;
         let maps = take_maps(&mut merged, &ids.kept, pass.partitions.len());
-        let cells = Cell::all(&shared);
+        let cells = Cell::all(&shared, &choices);
         let stage = Stage {
             shared: &shared,
             rule,
@@ -77,7 +83,7 @@ impl Fitter {
         };
         let vocabularies = take_vocabularies(&mut merged, &ids.kept);
         drop(maps);
-        let (fitted, finisher) = assemble(&shared, ids, &merged, nulls, &staged.moments)?;
+        let (fitted, finisher) = assemble(&shared, ids, &merged, nulls, &choices, &staged.moments)?;
         let mut charge = pass.charge;
         let train = row_set(
             &shared,

@@ -1,10 +1,13 @@
 //! What fitting found out, apart from the vocabularies: enough to plan a prediction.
 
+use std::fmt;
+
 use arrow::datatypes::{DataType, Schema};
 use serde::{Deserialize, Serialize};
 
+use super::bucket::{BucketPart, PiecePart};
 use super::class::Class;
-use super::layout::Layout;
+use super::layout::{FIRST_ID, Layout};
 use super::scale::{NumberPart, VectorPart};
 use super::spec::{ColumnSpec, EncoderSpec, Kind, find_name, name_list};
 use crate::error::{Error, Result};
@@ -65,8 +68,8 @@ pub struct FittedFeature {
 pub enum FittedKind {
     /// One id.
     Category(IdPart),
-    /// One number.
-    Number(NumberPart),
+    /// One number, in one encoding or more.
+    Number(NumberParts),
     /// Hour, weekday and age; for a time of day hour and hours. Constant parts are left out.
     Time {
         /// Id of the hour.
@@ -78,6 +81,33 @@ pub enum FittedKind {
     },
     /// Several numbers.
     Vector(VectorPart),
+}
+
+/// What a number becomes; one of these at least.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct NumberParts {
+    /// A standardised number.
+    pub float: Option<NumberPart>,
+    /// An id.
+    pub bucket: Option<BucketPart>,
+    /// A number for each of some bins.
+    pub pieces: Option<PiecePart>,
+}
+
+impl fmt::Display for NumberParts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut parts = Vec::new();
+        if let Some(part) = &self.bucket {
+            parts.push(format!("quantile ({} buckets)", part.buckets()));
+        }
+        if let Some(part) = &self.pieces {
+            parts.push(format!("piecewise ({} bins)", part.bins()));
+        }
+        if let Some(part) = &self.float {
+            parts.push(if part.log { "log" } else { "standardize" }.to_string());
+        }
+        f.write_str(&parts.join(" + "))
+    }
 }
 
 /// An id column among the model's inputs.
@@ -96,6 +126,8 @@ pub struct ColumnStats {
     pub distinct: Option<u64>,
     /// NULLs in all rows, where they were counted.
     pub nulls: Option<u64>,
+    /// Why a number is encoded as it is, where the statement leaves it open.
+    pub chosen: Option<String>,
     /// Why a feature is not in use.
     pub dropped: Option<String>,
 }
@@ -183,6 +215,7 @@ impl FittedSpec {
                 role: column.role.to_string(),
                 encoding: match feature.map(|f| &f.kind) {
                     Some(FittedKind::Category(part)) if part.buckets.is_some() => "hash".into(),
+                    Some(FittedKind::Number(parts)) => parts.to_string(),
                     None if column.is_input() => "none".into(),
                     _ => match task.map(|task| &self.layout.tasks[task].kind) {
                         Some(kind) => kind.name().into(),
@@ -191,9 +224,10 @@ impl FittedSpec {
                 },
                 distinct: stats.distinct,
                 nulls: stats.nulls,
-                reason: match &stats.dropped {
-                    Some(why) => format!("{}; left out: {why}", column.reason),
-                    None => column.reason.clone(),
+                reason: match (&stats.dropped, &stats.chosen) {
+                    (Some(why), _) => format!("{}; left out: {why}", column.reason),
+                    (None, Some(why)) => format!("{}; {why}", column.reason),
+                    (None, None) => column.reason.clone(),
                 },
             }
         });
@@ -205,11 +239,22 @@ impl FittedSpec {
         let (ids, dense) = (self.layout.ids.len(), self.layout.dense.len());
         let id = |part: &IdPart| part.slot < ids;
         let number = |p: &NumberPart| p.dense < dense && p.flag.is_none_or(|f| f < dense);
+        let bucket = |p: &BucketPart| {
+            let column = self.layout.ids.get(p.slot);
+            column.is_some_and(|c| (c.cardinality - FIRST_ID) as usize == p.buckets())
+        };
+        let pieces = |p: &PiecePart| {
+            p.bounds.len() > 1 && p.dense + p.bins() <= dense && p.flag.is_none_or(|f| f < dense)
+        };
         let fits = self.features.iter().all(|f| {
             f.column < self.spec.columns.len()
                 && match &f.kind {
                     FittedKind::Category(part) => id(part),
-                    FittedKind::Number(part) => number(part),
+                    FittedKind::Number(parts) => {
+                        parts.float.as_ref().is_none_or(number)
+                            && parts.bucket.as_ref().is_none_or(bucket)
+                            && parts.pieces.as_ref().is_none_or(pieces)
+                    }
                     FittedKind::Time {
                         hour,
                         weekday,
@@ -226,7 +271,7 @@ impl FittedSpec {
         });
         let mut next = 0;
         let dense_ids = self.layout.ids.iter().all(|c| {
-            let follows = u64::from(c.offset) == next && c.cardinality >= super::layout::FIRST_ID;
+            let follows = u64::from(c.offset) == next && c.cardinality >= FIRST_ID;
             next += u64::from(c.cardinality);
             follows
         });

@@ -3,6 +3,7 @@
 use arrow::datatypes::{DataType, Schema};
 
 use super::class::{Class, value_type};
+use super::encoding::{NumericEncoding, NumericEncodings};
 use super::label::task_kind;
 use super::layout::Task;
 use super::spec::{
@@ -92,6 +93,8 @@ struct Named {
     labels: Vec<usize>,
     /// What names each column: role, encoding asked for, option.
     uses: Vec<Vec<Use>>,
+    /// The encoding of each column, should it be a number.
+    encodings: Vec<NumericEncoding>,
 }
 
 #[derive(Clone, Copy)]
@@ -112,6 +115,7 @@ impl Named {
         let mut named = Self {
             labels: Vec::new(),
             uses: vec![Vec::new(); schema.fields().len()],
+            encodings: vec![NumericEncoding::Auto; schema.fields().len()],
         };
         for name in &options.labels {
             let at = named.add(schema, name, "input_label_cols", Ask::Role(Role::Label))?;
@@ -149,6 +153,15 @@ impl Named {
         ] {
             for name in names {
                 named.add(schema, name, option, asks)?;
+            }
+        }
+        match &options.numeric_encoding {
+            NumericEncodings::All(encoding) => named.encodings.fill(*encoding),
+            NumericEncodings::ByColumn(columns) => {
+                for (name, encoding) in columns {
+                    let at = named.add(schema, name, "numeric_encoding", Ask::Number)?;
+                    named.encodings[at] = *encoding;
+                }
             }
         }
         Ok(named)
@@ -213,6 +226,7 @@ impl Named {
             class: Class::of(data_type),
             role: role.map_or(Role::Feature, |(role, _)| role),
             kind,
+            encoding: self.encodings[at],
             reason,
         })
     }

@@ -15,12 +15,15 @@
 
 mod assemble;
 mod assign;
+mod bucket;
 mod budget;
 mod category;
 mod census;
+mod choice;
 mod chunks;
 mod class;
 mod encoder;
+mod encoding;
 mod finish;
 mod fit;
 mod fitted;
@@ -37,6 +40,7 @@ mod repeats;
 mod rows;
 mod scale;
 mod scratch;
+mod sketch;
 mod spec;
 mod split;
 mod stage;
@@ -48,6 +52,7 @@ mod vocabulary;
 
 pub use budget::{Budget, Charge};
 pub use encoder::Encoder;
+pub use encoding::{NumericEncoding, NumericEncodings};
 pub use finish::Fitted;
 pub use fit::{FitOptions, Fitter, PartitionFitter};
 pub use fitted::FittedSpec;

@@ -145,10 +145,12 @@ fn expected_values(fitted: &FittedSpec) -> Vec<usize> {
         .map(|c| (c.cardinality - FIRST_ID) as usize)
         .collect();
     for feature in &fitted.features {
-        if let FittedKind::Category(part) = &feature.kind
-            && part.buckets.is_some()
-        {
-            values[part.slot] = 0;
+        match &feature.kind {
+            FittedKind::Category(part) if part.buckets.is_some() => values[part.slot] = 0,
+            FittedKind::Number(parts) => {
+                parts.bucket.iter().for_each(|part| values[part.slot] = 0);
+            }
+            _ => {}
         }
     }
     values

@@ -211,9 +211,7 @@ impl BatchIter {
             };
             let row = &part[row as usize * words..(row as usize + 1) * words];
             batch.ids.extend(row[..ids].iter().map(|w| *w as i32));
-            batch
-                .dense
-                .extend(row[ids..dense].iter().map(|w| f32::from_bits(*w)));
+            finisher.numbers_of(row, &mut batch.dense);
             let labels = batch.labels.len();
             batch
                 .labels

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::bucket::{BucketPart, PiecePart, filled};
 use super::record::join;
 
 /// Standardised numbers beyond this count as this.
@@ -158,15 +159,49 @@ pub(super) mod exact {
     }
 }
 
+/// Lists of floats as text.
+pub(super) mod exact_list {
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    pub fn serialize<S: Serializer>(values: &[f64], to: S) -> Result<S::Ok, S::Error> {
+        to.collect_seq(values.iter().map(f64::to_string))
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<f64>, D::Error> {
+        let texts = Vec::<String>::deserialize(from)?;
+        let numbers = texts.iter().map(|t| t.parse().map_err(D::Error::custom));
+        numbers.collect()
+    }
+}
+
+/// `sign(x) * ln(1 + |x|)`: as far apart as the orders of magnitude, on both sides of 0.
+#[inline(always)]
+pub(super) fn signed_log(value: f64) -> f64 {
+    value.abs().ln_1p().copysign(value)
+}
+
 /// A number among the model's inputs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct NumberPart {
     /// Position among the numbers of the layout.
     pub dense: usize,
+    /// Whether the logarithm is standardised, `sign(x) * ln(1 + |x|)`.
+    pub log: bool,
     /// How it is standardised.
     pub scale: Scale,
     /// Position of the flag that tells a missing value.
     pub flag: Option<usize>,
+}
+
+impl NumberPart {
+    /// A value as the model sees it.
+    #[inline(always)]
+    pub(super) fn apply(&self, value: f64) -> f32 {
+        match self.log {
+            true => self.scale.apply(signed_log(value)),
+            false => self.scale.apply(value),
+        }
+    }
 }
 
 /// A vector among the model's inputs.
@@ -188,12 +223,16 @@ pub(super) struct Finisher {
     /// First word of the labels before, and how many.
     pub(super) labels: usize,
     pub(super) tasks: usize,
-    /// Numbers afterwards.
+    /// Numbers afterwards; the last ones are the places in `pieces`.
     pub(super) dense: usize,
     pub(super) numbers: Vec<(usize, NumberPart)>,
     pub(super) vectors: Vec<(usize, VectorPart)>,
     /// Numbers to be predicted: the task, and how its labels are standardised.
     pub(super) targets: Vec<(usize, Scale)>,
+    /// Buckets, with the first id of their column.
+    pub(super) buckets: Vec<(usize, u32, BucketPart)>,
+    /// Numbers that fill bins: a row keeps the place of each, from which its values follow.
+    pub(super) pieces: Vec<(usize, PiecePart)>,
 }
 
 impl Finisher {
@@ -209,13 +248,27 @@ impl Finisher {
 
     /// Writes one row.
     fn row(&self, staged: &[u32], out: &mut [u32]) {
-        out[..self.ids].copy_from_slice(&staged[..self.ids]);
+        let value = |word: usize| f64::from_bits(join(staged[word], staged[word + 1]));
+        let missing = |value: f64| f32::from(u8::from(value.is_nan())).to_bits();
+        let categories = self.ids - self.buckets.len();
+        out[..categories].copy_from_slice(&staged[..categories]);
+        for (word, first, part) in &self.buckets {
+            out[part.slot] = first + part.id(value(*word));
+        }
         let dense = &mut out[self.ids..self.ids + self.dense];
         for (word, part) in &self.numbers {
-            let value = f64::from_bits(join(staged[*word], staged[*word + 1]));
-            dense[part.dense] = part.scale.apply(value).to_bits();
+            let value = value(*word);
+            dense[part.dense] = part.apply(value).to_bits();
             if let Some(flag) = part.flag {
-                dense[flag] = f32::from(u8::from(value.is_nan())).to_bits();
+                dense[flag] = missing(value);
+            }
+        }
+        let plain = self.dense - self.pieces.len();
+        for (i, (word, part)) in self.pieces.iter().enumerate() {
+            let value = value(*word);
+            dense[plain + i] = part.place(value).to_bits();
+            if let Some(flag) = part.flag {
+                dense[flag] = missing(value);
             }
         }
         for (word, part) in &self.vectors {
@@ -239,13 +292,24 @@ impl Finisher {
         }
     }
 
+    /// Appends the numbers of a finished row, as models read them.
+    #[inline]
+    pub(super) fn numbers_of(&self, row: &[u32], out: &mut Vec<f32>) {
+        let dense = &row[self.ids..self.ids + self.dense];
+        let (plain, places) = dense.split_at(self.dense - self.pieces.len());
+        out.extend(plain.iter().map(|w| f32::from_bits(*w)));
+        for (place, (_, part)) in places.iter().zip(&self.pieces) {
+            let (place, bins) = (f32::from_bits(*place), part.bins());
+            out.extend((0..bins).map(|bin| filled(place, bin, bins)));
+        }
+    }
+
     /// Turns rows, in their place; returns how many words are left of meaning.
     pub(super) fn in_place(&self, rows: &mut [u32]) -> usize {
         let (before, after) = (self.staged_words(), self.words());
         let count = rows.len() / before.max(1);
-        let unchanged =
-            self.numbers.is_empty() && self.vectors.is_empty() && self.targets.is_empty();
-        if unchanged && before == after {
+        if self.dense == 0 && self.buckets.is_empty() && self.targets.is_empty() && before == after
+        {
             return count * after;
         }
         let mut row = vec![0; after];

@@ -7,6 +7,7 @@ use arrow::datatypes::Schema;
 use serde::{Deserialize, Serialize};
 
 use super::class::Class;
+use super::encoding::{NumericEncoding, NumericEncodings};
 use super::layout::Task;
 
 /// What a statement says about columns.
@@ -28,6 +29,8 @@ pub struct ColumnOptions {
     pub categorical_cols: Vec<String>,
     /// Columns to be read as numbers.
     pub numeric_cols: Vec<String>,
+    /// How numbers are encoded.
+    pub numeric_encoding: NumericEncodings,
     /// Columns to be left out.
     pub exclude_cols: Vec<String>,
     /// Values kept per column, the most frequent ones; the others are unknown.
@@ -49,6 +52,7 @@ impl Default for ColumnOptions {
             split_col: None,
             categorical_cols: Vec::new(),
             numeric_cols: Vec::new(),
+            numeric_encoding: NumericEncodings::default(),
             exclude_cols: Vec::new(),
             max_vocabulary: None,
             min_count: 1,
@@ -94,6 +98,8 @@ pub struct ColumnSpec {
     pub role: Role,
     /// How it is encoded.
     pub kind: Kind,
+    /// Which encoding is asked for, of a number.
+    pub encoding: NumericEncoding,
     /// Why so.
     pub reason: String,
 }
@@ -138,7 +144,7 @@ impl fmt::Display for Role {
 pub enum Kind {
     /// An id per value.
     Category,
-    /// A standardised float.
+    /// Floats or an id, as [`NumericEncoding`] says.
     Number,
     /// Hour, weekday and age.
     Time,

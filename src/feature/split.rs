@@ -123,13 +123,22 @@ pub(super) fn read_keys(array: &ArrayRef, out: &mut Vec<u64>) -> Result<()> {
 }
 
 /// Larger floats have larger keys.
-fn float_key(value: f64) -> u64 {
+pub(super) fn float_key(value: f64) -> u64 {
     let bits = value.to_bits();
     if bits >> 63 == 0 {
         bits | 1 << 63
     } else {
         (!bits).max(1)
     }
+}
+
+/// The float of that key.
+pub(super) fn key_float(key: u64) -> f64 {
+    f64::from_bits(if key >> 63 == 1 {
+        key & !(1 << 63)
+    } else {
+        !key
+    })
 }
 
 /// The decision about a row.

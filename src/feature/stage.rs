@@ -6,6 +6,7 @@ use std::os::unix::fs::FileExt;
 use arrow::datatypes::ToByteSlice;
 
 use super::budget::Charge;
+use super::choice::{Choice, Float};
 use super::chunks::{BUCKETS, spill_error, temporary_file};
 use super::fit::{PartitionFitter, Shared};
 use super::label::{ClassMaps, place_classes};
@@ -14,7 +15,7 @@ use super::parallel;
 use super::record::{Slots, join};
 use super::repeats::Repeats;
 use super::rows::Store;
-use super::scale::Moments;
+use super::scale::{Moments, signed_log};
 use super::split::Rule;
 use crate::error::Result;
 
@@ -42,17 +43,22 @@ pub(super) struct Stage<'a> {
 pub(super) enum Cell {
     /// Two words at this position.
     Wide(usize),
+    /// The logarithm of what two words at this position hold.
+    Log(usize),
     /// One word at this position.
     Narrow(usize),
 }
 
 impl Cell {
     /// All numbers of the features, then those to be predicted.
-    pub(super) fn all(shared: &Shared) -> Vec<Cell> {
+    pub(super) fn all(shared: &Shared, choices: &[Choice]) -> Vec<Cell> {
         let mut cells = Vec::new();
-        for feature in &shared.record.features {
+        for (feature, choice) in shared.record.features.iter().zip(choices) {
             match feature.slots {
                 Slots::Category { .. } => {}
+                Slots::Number { word } if choice.float == Some(Float::Log) => {
+                    cells.push(Cell::Log(word));
+                }
                 Slots::Number { word } | Slots::Time { word, .. } => cells.push(Cell::Wide(word)),
                 Slots::Vector { word, len } => {
                     cells.extend((0..len).map(|i| Cell::Narrow(word + i)));
@@ -72,6 +78,7 @@ impl Cell {
     fn value(self, row: &[u32]) -> f64 {
         match self {
             Self::Wide(at) => f64::from_bits(join(row[at], row[at + 1])),
+            Self::Log(at) => signed_log(f64::from_bits(join(row[at], row[at + 1]))),
             Self::Narrow(at) => f32::from_bits(row[at]).into(),
         }
     }

@@ -7,7 +7,10 @@ use serde_json::{Map, Value};
 use super::call::unknown_option;
 use crate::device::{Choice, Precision};
 use crate::error::{Error, Result};
-use crate::feature::{ColumnOptions, EncoderSpec, LabelCount, SplitMethod, Task, TaskKind};
+use crate::feature::{
+    ColumnOptions, EncoderSpec, LabelCount, NumericEncoding, NumericEncodings, SplitMethod, Task,
+    TaskKind,
+};
 use crate::model::{self, Config, Need, interaction};
 use crate::train::optimizer::Optimizer;
 use crate::train::{Loss, TrainOptions, balanced, weighting};
@@ -134,6 +137,12 @@ pub static ALL: &[OptionSpec] = &[
         "features to take as numbers",
         columns.numeric_cols,
         names
+    ),
+    option!(
+        "numeric_encoding",
+        "how numbers are encoded: auto, standardize, log, quantile or piecewise; or by column: {'price': 'log'}",
+        columns.numeric_encoding,
+        numeric_encoding
     ),
     option!(
         "exclude_cols",
@@ -621,6 +630,24 @@ fn names(value: &Value) -> Read<Vec<String>> {
 fn text_map(value: &Value) -> Read<BTreeMap<String, String>> {
     serde_json::from_value(value.clone())
         .map_err(|_| "expected a struct of strings, as in {'buy': 'binary'}".into())
+}
+
+/// The name of an encoding, or a struct of such names by column.
+fn numeric_encoding(value: &Value) -> Read<NumericEncodings> {
+    let wrong = || {
+        "expected the name of an encoding, or a struct of them, as in {'price': 'log'}".to_string()
+    };
+    let encoding = |value: &Value| {
+        let name = value.as_str().ok_or_else(wrong)?;
+        NumericEncoding::parse(name).map_err(|e| e.to_string())
+    };
+    let Value::Object(columns) = value else {
+        return encoding(value).map(NumericEncodings::All);
+    };
+    let columns = columns
+        .iter()
+        .map(|(name, value)| Ok((name.clone(), encoding(value)?)));
+    columns.collect::<Read<_>>().map(NumericEncodings::ByColumn)
 }
 
 fn count<T: TryFrom<i64>>(value: &Value) -> Read<T> {

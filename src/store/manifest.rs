@@ -11,7 +11,7 @@ use crate::model::{Config, Spec};
 use crate::train::Epoch;
 
 /// The format that this build writes, and the newest that it reads.
-pub const FORMAT_VERSION: u32 = 2;
+pub const FORMAT_VERSION: u32 = 3;
 
 /// The manifest of one version of a model.
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -5,13 +5,25 @@ use std::sync::atomic::Ordering;
 use super::super::budget::tests::Limited;
 use super::*;
 
+/// What numbers are encoded as in these tests, all at once or by column.
+fn encodings() -> [NumericEncodings; 3] {
+    use NumericEncoding as E;
+    let by_column = [("price", E::Piecewise), ("age", E::Log)];
+    let by_column = by_column.map(|(name, encoding)| (name.to_string(), encoding));
+    [
+        NumericEncodings::All(E::Quantile),
+        NumericEncodings::ByColumn(by_column.into()),
+        NumericEncodings::All(E::Standardize),
+    ]
+}
+
 fn columns() -> ColumnOptions {
     ColumnOptions {
         user_col: Some("user_id".into()),
         scenario_col: Some("shop".into()),
         split_col: Some("day".into()),
         min_count: 2,
-        ..labels(&["click", "buy", "title", "price"])
+        ..labels(&["click", "buy", "title", "paid"])
     }
 }
 
@@ -40,14 +52,21 @@ fn assert_same(a: &Fitted, b: &Fitted) {
 #[test]
 fn order_and_partitions_do_not_matter() {
     let log = doubled(&log(5000));
-    for split in [SplitMethod::Auto, SplitMethod::Seq { fraction: 0.3 }] {
+    for (split, encoding) in [SplitMethod::Auto, SplitMethod::Seq { fraction: 0.3 }]
+        .into_iter()
+        .flat_map(|split| encodings().map(|encoding| (split, encoding)))
+    {
+        let columns = ColumnOptions {
+            numeric_encoding: encoding,
+            ..columns()
+        };
         let fit = |partitions: &[Vec<RecordBatch>], threads| {
             let options = FitOptions {
                 split,
                 threads,
                 ..FitOptions::default()
             };
-            fit_partitions(partitions, &columns(), options, Arc::new(Unlimited)).unwrap()
+            fit_partitions(partitions, &columns, options, Arc::new(Unlimited)).unwrap()
         };
         let one = fit(&[vec![log.clone()]], 1);
         let other = fit(&[shuffled(&log, 1, 7)], 4);
@@ -67,15 +86,19 @@ fn memory_does_not_matter() {
     let log = log(40_000);
     let batches = shuffled(&log, 3, 40);
     let partitions = [batches[..25].to_vec(), batches[25..].to_vec()];
-    for split in [SplitMethod::Auto, SplitMethod::Seq { fraction: 0.2 }] {
+    let splits = [SplitMethod::Auto, SplitMethod::Seq { fraction: 0.2 }];
+    for (split, encoding) in splits.into_iter().zip(encodings()) {
+        let columns = ColumnOptions {
+            numeric_encoding: encoding,
+            ..columns()
+        };
         let options = || FitOptions {
             split,
             ..no_split()
         };
-        let roomy =
-            fit_partitions(&partitions, &columns(), options(), Arc::new(Unlimited)).unwrap();
+        let roomy = fit_partitions(&partitions, &columns, options(), Arc::new(Unlimited)).unwrap();
         let budget = Limited::new(2 << 20);
-        let tight = fit_partitions(&partitions, &columns(), options(), budget.clone()).unwrap();
+        let tight = fit_partitions(&partitions, &columns, options(), budget.clone()).unwrap();
         assert!(roomy.train.in_memory());
         assert!(!tight.train.in_memory());
         assert_same(&roomy, &tight);
@@ -114,48 +137,57 @@ fn equal_rows_stay_on_one_side() {
 #[test]
 fn training_rows_are_encoded_as_at_prediction() {
     let log = log(3000);
-    let fitted = fit(&log, &labels(&["click", "buy"]), no_split()).unwrap();
-    let (encoded, stats) = encode(&fitted.encoder, &log).unwrap();
-    assert_eq!(stats.unseen, 0);
-    let layout = fitted.encoder.layout();
-    let sorted = |ids: &[i32], dense: &[u32]| {
-        let ids = ids.chunks(layout.ids.len()).map(<[i32]>::to_vec);
-        let dense = dense.chunks(layout.dense.len()).map(<[u32]>::to_vec);
-        let mut rows: Vec<_> = ids.zip(dense).collect();
-        rows.sort();
-        rows
-    };
-    let (ids, dense, _) = rows_of(&fitted.train, Order::Stored);
-    let bits: Vec<_> = encoded.dense.iter().map(|v| v.to_bits()).collect();
-    assert_eq!(sorted(&ids, &dense), sorted(&encoded.ids, &bits));
+    for encoding in encodings() {
+        let columns = ColumnOptions {
+            numeric_encoding: encoding,
+            ..labels(&["click", "buy"])
+        };
+        let fitted = fit(&log, &columns, no_split()).unwrap();
+        let (encoded, stats) = encode(&fitted.encoder, &log).unwrap();
+        assert_eq!(stats.unseen, 0);
+        let layout = fitted.encoder.layout();
+        let sorted = |ids: &[i32], dense: &[u32]| {
+            let ids = ids.chunks(layout.ids.len()).map(<[i32]>::to_vec);
+            let dense = dense.chunks(layout.dense.len()).map(<[u32]>::to_vec);
+            let mut rows: Vec<_> = ids.zip(dense).collect();
+            rows.sort();
+            rows
+        };
+        let (ids, dense, _) = rows_of(&fitted.train, Order::Stored);
+        let bits: Vec<_> = encoded.dense.iter().map(|v| v.to_bits()).collect();
+        assert_eq!(sorted(&ids, &dense), sorted(&encoded.ids, &bits));
+    }
 }
 
 #[test]
 fn a_restored_encoder_gives_the_same_bits() {
     let log = log(3000);
-    let columns = ColumnOptions {
-        hash_buckets: Some(80),
-        max_vocabulary: Some(10),
-        ..labels(&["click"])
-    };
-    let fitted = fit(&log, &columns, no_split()).unwrap();
-    let encoder = &fitted.encoder;
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("vocabulary.parquet");
-    encoder.save_vocabulary(&path).unwrap();
-    let json = serde_json::to_string(encoder.fitted()).unwrap();
-    let restored: FittedSpec = serde_json::from_str(&json).unwrap();
-    assert_eq!(&restored, encoder.fitted());
-    let restored = Encoder::load(restored, &path).unwrap();
-    let probe = shuffled(&super::log(4000), 5, 1).remove(0);
-    let (a, b) = (
-        encode(encoder, &probe).unwrap(),
-        encode(&restored, &probe).unwrap(),
-    );
-    assert!(a.1.unseen > 0);
-    assert_eq!((a.0.ids, a.1), (b.0.ids, b.1));
-    let bits = |v: Vec<f32>| v.into_iter().map(f32::to_bits).collect::<Vec<_>>();
-    assert_eq!(bits(a.0.dense), bits(b.0.dense));
+    for encoding in encodings() {
+        let columns = ColumnOptions {
+            hash_buckets: Some(80),
+            max_vocabulary: Some(10),
+            numeric_encoding: encoding,
+            ..labels(&["click"])
+        };
+        let fitted = fit(&log, &columns, no_split()).unwrap();
+        let encoder = &fitted.encoder;
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("vocabulary.parquet");
+        encoder.save_vocabulary(&path).unwrap();
+        let json = serde_json::to_string(encoder.fitted()).unwrap();
+        let restored: FittedSpec = serde_json::from_str(&json).unwrap();
+        assert_eq!(&restored, encoder.fitted());
+        let restored = Encoder::load(restored, &path).unwrap();
+        let probe = shuffled(&super::log(4000), 5, 1).remove(0);
+        let (a, b) = (
+            encode(encoder, &probe).unwrap(),
+            encode(&restored, &probe).unwrap(),
+        );
+        assert!(a.1.unseen > 0);
+        assert_eq!((a.0.ids, a.1), (b.0.ids, b.1));
+        let bits = |v: Vec<f32>| v.into_iter().map(f32::to_bits).collect::<Vec<_>>();
+        assert_eq!(bits(a.0.dense), bits(b.0.dense));
+    }
 }
 
 #[test]
@@ -183,6 +215,10 @@ fn a_damaged_encoder_is_refused() {
         error.starts_with("the parts of the encoder do not fit together"),
         "{error}"
     );
+    let json = serde_json::to_string(fitted.encoder.fitted()).unwrap();
+    let damaged = json.replacen("\"edges\":[", "\"edges\":[\"1e9\",", 1);
+    assert_ne!(json, damaged);
+    assert!(serde_json::from_str::<FittedSpec>(&damaged).is_err());
     std::fs::write(&path, b"no parquet").unwrap();
     assert!(Encoder::load(fitted.encoder.fitted().clone(), &path).is_err());
     let missing = Encoder::load(fitted.encoder.fitted().clone(), &dir.path().join("x"));

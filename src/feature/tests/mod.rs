@@ -2,6 +2,7 @@
 
 mod independence;
 mod memory;
+mod numbers;
 mod refusals;
 mod splits;
 mod values;
@@ -153,6 +154,12 @@ fn log(rows: usize) -> RecordBatch {
         (
             "day",
             Arc::new(Int64Array::from_iter_values(pick(8, 10).map(|v| v as i64))),
+        ),
+        (
+            "paid",
+            Arc::new(Float64Array::from_iter(
+                some(12, 40).map(|v| v.map(|v| v as f64 / 7.0)),
+            )),
         ),
         (
             "click",

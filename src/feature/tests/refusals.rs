@@ -43,7 +43,10 @@ fn refusal(log: &RecordBatch, change: impl Fn(&mut ColumnOptions)) -> String {
 #[test]
 fn unknown_and_contradicting_columns() {
     let log = rows(10);
-    let cases: [Case; 11] = [
+    let encode = |column: &str| {
+        NumericEncodings::ByColumn([(column.to_string(), NumericEncoding::Log)].into())
+    };
+    let cases: [Case; 14] = [
         (
             &|c| c.categorical_cols = vec!["foo".into()],
             "unknown column \"foo\" in categorical_cols; the query has: x, text, list, blob, click",
@@ -88,6 +91,21 @@ fn unknown_and_contradicting_columns() {
         (
             &|c| c.labels = vec!["click".into(), "CLICK".into()],
             "label \"CLICK\" is twice in input_label_cols",
+        ),
+        (
+            &|c| c.numeric_encoding = encode("price"),
+            "unknown column \"price\" in numeric_encoding; the query has: x, text, list, blob, click",
+        ),
+        (
+            &|c| c.numeric_encoding = encode("text"),
+            "column \"text\" in numeric_encoding is of type Utf8: only numbers, booleans and durations can be read as a number",
+        ),
+        (
+            &|c| {
+                c.numeric_encoding = encode("x");
+                c.categorical_cols = vec!["x".into()];
+            },
+            "column \"x\" is in both categorical_cols and numeric_encoding",
         ),
         (
             &|c| c.hash_buckets = Some(0),
