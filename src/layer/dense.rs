@@ -86,7 +86,10 @@ impl Dense {
     }
 
     /// As libtorch's operators, which know their way back.
-    fn by_operators(&self, x: &Tensor, mode: Mode) -> Result<Tensor> {
+    ///
+    /// # Errors
+    /// `Torch` when there is no memory left.
+    pub fn by_operators(&self, x: &Tensor, mode: Mode) -> Result<Tensor> {
         let (groups, rows, units) = self.sizes(x);
         let product = match self.reads {
             Reads::One => x

@@ -133,6 +133,10 @@ impl Gates {
                 dx = workspace.take(&x.size(), T::KIND)?;
                 let _ = dlogits.f_mm_out(&dx, &gates.weight.f_flatten(1, -1)?.f_tr()?)?;
             }
+            // Experts without layers, on numbers alone, learn nothing.
+            if !experts.requires_grad() {
+                dexperts = Tensor::new();
+            }
             Ok(vec![dx, dexperts, dweight, dbias])
         }))
     }

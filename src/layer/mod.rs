@@ -1,6 +1,7 @@
 //! Parts that two or more architectures share. A layer has weights and a forward pass; it knows of
 //! no task, file or statement.
 
+mod buffer;
 mod dense;
 mod dropout;
 mod embedding;
@@ -12,6 +13,7 @@ mod mlp;
 pub mod params;
 mod tape;
 
+pub use buffer::{Seen, renew};
 pub use dense::Reads;
 pub use dropout::{Draws, dropout};
 pub use embedding::Embedding;

@@ -20,6 +20,8 @@ use crate::tensor::memory::prefer_large_pages;
 pub enum Init<'a> {
     /// Zeros.
     Zeros,
+    /// One value everywhere.
+    Constant(f64),
     /// These values; zeros when there are none.
     Values(&'a [f64]),
     /// Normal with standard deviation `sqrt(2 / fan_in)`, for weights in front of a ReLU.
@@ -46,6 +48,8 @@ pub struct Params {
     tensors: RefCell<BTreeMap<String, Tensor>>,
     /// Names of the weights of matrix products.
     matrices: RefCell<BTreeSet<String>>,
+    /// Names of the values that no gradient trains.
+    buffers: RefCell<BTreeSet<String>>,
     /// Values that the products give for a row.
     outputs: Cell<usize>,
     /// The kind of those weights.
@@ -68,6 +72,7 @@ impl Params {
         Self {
             tensors: RefCell::default(),
             matrices: RefCell::default(),
+            buffers: RefCell::default(),
             outputs: Cell::default(),
             products: Kind::Float,
             source,
@@ -113,6 +118,7 @@ impl Params {
         Ok(Self {
             tensors: RefCell::new(tensors.collect::<Result<_>>()?),
             matrices: self.matrices.clone(),
+            buffers: self.buffers.clone(),
             outputs: self.outputs.clone(),
             products: self.products,
             source: Source::Loaded,
@@ -129,12 +135,19 @@ impl Params {
     }
 
     /// The same weights once more, sharing their memory, each with a gradient of its own but for
-    /// those that `without` names.
+    /// those that `without` names, and buffers.
     ///
     /// # Errors
     /// `Torch` when libtorch fails.
     pub fn leaves(&self, without: &str) -> Result<Self> {
-        self.each(|name, tensor| Ok(tensor.f_detach()?.f_set_requires_grad(name != without)?))
+        self.each(|name, tensor| {
+            let dense = self.is_dense(name, without);
+            Ok(tensor.f_detach()?.f_set_requires_grad(dense)?)
+        })
+    }
+
+    fn is_dense(&self, name: &str, without: &str) -> bool {
+        name != without && !self.buffers.borrow().contains(name)
     }
 
     /// The weights that a network works with once it has been built over these: the matrices as
@@ -154,15 +167,16 @@ impl Params {
         })
     }
 
-    /// Moves all weights but the one that `without` names into one buffer, in the order of their names,
-    /// and returns it. Networks built before keep the old ones.
+    /// Moves the weights of [`Params::dense`] into one tensor, in their order, and returns it. Networks
+    /// built before keep the old ones.
     ///
     /// # Errors
     /// `Torch` when the device has no memory left.
     pub fn flatten(&self, without: &str) -> Result<Tensor> {
         let mut tensors = self.tensors.borrow_mut();
-        let dense = || tensors.iter().filter(|(name, _)| *name != without);
-        let parts = dense()
+        let dense = tensors.iter();
+        let parts = dense
+            .filter(|(name, _)| self.is_dense(name, without))
             .map(|(_, tensor)| tensor.f_reshape([-1]))
             .collect::<std::result::Result<Vec<_>, _>>()?;
         let flat = match parts.is_empty() {
@@ -170,7 +184,8 @@ impl Params {
             false => Tensor::f_cat(&parts, 0)?,
         };
         let mut at = 0;
-        for (_, tensor) in tensors.iter_mut().filter(|(name, _)| *name != without) {
+        let dense = tensors.iter_mut();
+        for (_, tensor) in dense.filter(|(name, _)| self.is_dense(name, without)) {
             let len = tensor.numel() as i64;
             *tensor = flat.f_narrow(0, at, len)?.f_view(&tensor.size()[..])?;
             at += len;
@@ -188,10 +203,18 @@ impl Params {
         Path {
             params: self,
             prefix: String::new(),
+            counted: true,
         }
     }
 
-    /// Every weight with its path, in the order of the paths, sharing memory.
+    /// The weights that gradients train, but for the one that `without` names, as [`Params::tensors`].
+    pub fn dense(&self, without: &str) -> Vec<(String, Tensor)> {
+        let all = self.tensors().into_iter();
+        all.filter(|(name, _)| self.is_dense(name, without))
+            .collect()
+    }
+
+    /// Every weight and buffer with its path, in the order of the paths, sharing memory.
     pub fn tensors(&self) -> Vec<(String, Tensor)> {
         self.tensors
             .borrow()
@@ -233,6 +256,8 @@ impl Params {
 pub struct Path<'a> {
     params: &'a Params,
     prefix: String,
+    /// Whether the products here are counted.
+    counted: bool,
 }
 
 impl Path<'_> {
@@ -254,10 +279,37 @@ impl Path<'_> {
         let path = format!("{}{name}", self.prefix);
         let params = self.params;
         if params.matrices.borrow_mut().insert(path.clone()) {
-            let outputs = shape.iter().product::<i64>() / init.fan_in();
-            params.outputs.set(params.outputs.get() + outputs as usize);
+            self.computes(shape.iter().product::<i64>() / init.fan_in());
         }
         params.get(&path, shape, init)
+    }
+
+    /// The values `name`, which belong to the network as weights do, but are no gradient's business: a
+    /// pass reads them, and what it leaves on its tape renews them. In f32.
+    ///
+    /// # Errors
+    /// As [`Path::weight`].
+    pub fn buffer(&self, name: &str, shape: &[i64], init: Init) -> Result<Tensor> {
+        let path = format!("{}{name}", self.prefix);
+        self.params.buffers.borrow_mut().insert(path.clone());
+        self.params.get(&path, shape, init)
+    }
+
+    /// Counts `values` values of a row among those that products give: they come from no
+    /// [`Path::matrix`].
+    pub fn computes(&self, values: i64) {
+        if self.counted {
+            let outputs = &self.params.outputs;
+            outputs.set(outputs.get() + values as usize);
+        }
+    }
+
+    /// The same place, for one of many parts of which a row goes through one: only the `first` is counted.
+    pub fn one_of_many(self, first: bool) -> Self {
+        Self {
+            counted: self.counted && first,
+            ..self
+        }
     }
 
     /// The kind that matrix products are computed in.
@@ -273,6 +325,7 @@ impl<'a> Div<&str> for &Path<'a> {
         Path {
             params: self.params,
             prefix: format!("{}{name}/", self.prefix),
+            counted: self.counted,
         }
     }
 }
@@ -293,6 +346,7 @@ fn new(path: &str, shape: &[i64], init: Init, seed: u64) -> Result<Tensor> {
     let options = (Kind::Float, Device::Cpu);
     let std = match init {
         Init::Zeros => return Ok(Tensor::f_zeros(shape, options)?),
+        Init::Constant(value) => return Ok(Tensor::f_full(shape, value, options)?),
         Init::Values([]) => return Ok(Tensor::f_zeros(shape, options)?),
         Init::Values(values) => {
             let values: Vec<_> = values.iter().map(|&v| v as f32).collect();
@@ -327,9 +381,11 @@ mod tests {
         let _ = root.matrix("m", &[2, 3], Init::He { fan_in: 2 }).unwrap();
         let _ = root.weight("b", &[3], Init::Values(&[0.5; 3])).unwrap();
         let _ = root.weight("table", &[4, 1], Init::Zeros).unwrap();
+        let other = (&root / "other").one_of_many(false);
+        let _ = other.matrix("m", &[2, 3], Init::He { fan_in: 2 }).unwrap();
         assert_eq!(params.outputs(), 3);
         let mut flat = params.flatten("table").unwrap();
-        assert_eq!(flat.size(), [9]);
+        assert_eq!(flat.size(), [15]);
         let working = params.working(Kind::BFloat16).unwrap();
         let _ = flat.fill_(2.);
         for (name, tensor) in params.tensors() {
@@ -338,12 +394,32 @@ mod tests {
         }
         for (name, tensor) in working.tensors() {
             // Copies are of their own; all else is the same memory.
-            assert_eq!(tensor.kind() == Kind::BFloat16, name == "m");
+            assert_eq!(tensor.kind() == Kind::BFloat16, name.ends_with('m'));
             assert_eq!(tensor.max().double_value(&[]) == 2., name == "b");
         }
         let root = working.root();
         assert_eq!(root.products(), Kind::BFloat16);
         assert!(root.matrix("m", &[2, 3], Init::Zeros).is_ok());
+    }
+
+    #[test]
+    fn buffers_are_no_business_of_gradients() {
+        let params = Params::fresh(1, Device::Cpu);
+        let root = params.root();
+        let _ = root.weight("a", &[2], Init::Zeros).unwrap();
+        let buffer = root.buffer("b", &[3], Init::Constant(1.)).unwrap();
+        let _ = root.weight("c", &[4], Init::Zeros).unwrap();
+        let names =
+            |all: Vec<(String, Tensor)>| all.into_iter().map(|(n, _)| n).collect::<Vec<_>>();
+        assert_eq!(names(params.tensors()), ["a", "b", "c"]);
+        assert_eq!(params.flatten("c").unwrap().size(), [2]);
+        // Replicas share it, as the weights that networks compute with do.
+        let leaves = params.working(Kind::BFloat16).unwrap().leaves("c").unwrap();
+        assert_eq!(names(leaves.dense("c")), ["a"]);
+        let shared = leaves.root().buffer("b", &[3], Init::Zeros).unwrap();
+        assert!(!shared.requires_grad());
+        let _ = buffer.shallow_clone().fill_(5.);
+        assert_eq!(shared.double_value(&[2]), 5.);
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! What a pass through a network carries along: buffers that are used again, the random bits of
-//! dropout and, in training, the steps back that libtorch does not know.
+//! What a pass through a network carries along: memory that is used again, the random bits of dropout
+//! and, in training, the steps back that libtorch does not know, and what the layers have to say.
 //!
 //! A layer that computes its output in a loop of its own hands the tape that output as a new leaf of
 //! libtorch's graph, with a function that turns the output's gradient into those of its inputs. Going
@@ -9,7 +9,7 @@ use std::cell::{Cell, RefCell};
 
 use tch::{Kind, Tensor};
 
-use super::Draws;
+use super::{Draws, Seen};
 use crate::error::{Error, Result};
 
 /// What a forward pass is for.
@@ -96,7 +96,10 @@ struct Record {
 pub struct Tape<'a> {
     draws: Draws,
     workspace: &'a Workspace,
+    progress: f64,
     records: RefCell<Vec<Record>>,
+    seen: RefCell<Vec<Seen>>,
+    penalties: RefCell<Vec<Tensor>>,
 }
 
 impl<'a> Tape<'a> {
@@ -105,8 +108,41 @@ impl<'a> Tape<'a> {
         Self {
             draws,
             workspace,
+            progress: 0.,
             records: RefCell::default(),
+            seen: RefCell::default(),
+            penalties: RefCell::default(),
         }
+    }
+
+    /// The same at a place of the training: 0 where it begins, 1 where it ends.
+    pub fn at(self, progress: f64) -> Self {
+        Self { progress, ..self }
+    }
+
+    /// How much of the training has passed, of 1.
+    pub fn progress(&self) -> f64 {
+        self.progress
+    }
+
+    /// Leaves what this pass has seen of a buffer.
+    pub fn see(&self, seen: Seen) {
+        self.seen.borrow_mut().push(seen);
+    }
+
+    /// Takes what the pass has seen of buffers.
+    pub fn seen(&self) -> Vec<Seen> {
+        self.seen.take()
+    }
+
+    /// Adds `penalty` to the loss: a scalar, the sum over the rows.
+    pub fn penalize(&self, penalty: Tensor) {
+        self.penalties.borrow_mut().push(penalty);
+    }
+
+    /// Takes what is to be added to the loss.
+    pub fn penalties(&self) -> Vec<Tensor> {
+        self.penalties.take()
     }
 
     /// What dropout draws from.

@@ -22,6 +22,7 @@ pub const ARCHITECTURE: Architecture = Architecture {
             with Multi-task Learning in Targeted Display Advertising, KDD 2021",
     needs: &[Need::SecondTask],
     funnel: FunnelRule::Own,
+    task_embeddings: false,
     build,
 };
 

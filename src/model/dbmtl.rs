@@ -20,6 +20,7 @@ pub const ARCHITECTURE: Architecture = Architecture {
     paper: "Q. Wang et al., Deep Bayesian Multi-Target Learning for Recommender Systems, 2019",
     needs: &[Need::SecondTask],
     funnel: FunnelRule::Own,
+    task_embeddings: false,
     build,
 };
 

@@ -21,6 +21,7 @@ pub const ARCHITECTURE: Architecture = Architecture {
             Post-Click Conversion Rate, SIGIR 2018",
     needs: &[Need::Funnel],
     funnel: FunnelRule::Product,
+    task_embeddings: false,
     build,
 };
 

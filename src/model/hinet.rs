@@ -23,6 +23,7 @@ pub const ARCHITECTURE: Architecture = Architecture {
             Information Extraction, ICDE 2023",
     needs: &[Need::Scenario],
     funnel: FunnelRule::Product,
+    task_embeddings: false,
     build,
 };
 

@@ -9,6 +9,9 @@ pub struct Input {
     /// `[B, F]`, in the kind that products are computed in: the embeddings of the C ids of a row side by
     /// side, then its N numbers, then what the interaction adds.
     pub flat: Tensor,
+    /// The same for each task with its own embeddings of the ids; empty but for architectures that ask for
+    /// them.
+    pub own: Vec<Tensor>,
     /// The C ids' embeddings before the interaction, `[B, >= C * D]`.
     pub embedded: Tensor,
     /// D.

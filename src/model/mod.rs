@@ -5,7 +5,9 @@
 //!
 //! Shapes: B rows, C id columns, D embedding width, N numbers, F = C * D + N inputs, T tasks.
 
+mod adasparse;
 mod aitm;
+mod by_scenario;
 mod config;
 mod dbmtl;
 mod esmm;
@@ -13,6 +15,7 @@ mod funnel;
 mod hinet;
 mod input;
 pub mod interaction;
+mod m2m;
 mod mmoe;
 mod mtan;
 mod network;
@@ -20,7 +23,10 @@ mod omoe;
 mod pepnet;
 mod per_scenario;
 mod ple;
+mod sar_net;
 mod shared_bottom;
+mod star;
+mod stem;
 mod towers;
 
 pub use config::Config;
@@ -179,8 +185,30 @@ pub struct Architecture {
     pub needs: &'static [Need],
     /// What becomes of the option funnel.
     pub funnel: FunnelRule,
+    /// Whether an id has, beside its embedding, one for each task.
+    pub task_embeddings: bool,
     /// Builds the network with the weights found or made at the path.
     pub build: fn(&Spec, &Path) -> Result<Box<dyn MultiTask>>,
+}
+
+impl Architecture {
+    /// Embeddings of an id.
+    fn embeddings(&self, spec: &Spec) -> i64 {
+        match self.task_embeddings {
+            true => 1 + spec.num_tasks(),
+            false => 1,
+        }
+    }
+
+    /// The width of a row of the embedding table: D for each embedding of an id.
+    pub fn row_width(&self, spec: &Spec) -> i64 {
+        spec.embedding_dim * self.embeddings(spec)
+    }
+
+    /// The values of a row that the architecture reads: [`Spec::inputs`] with each embedding of the ids.
+    pub fn reads(&self, spec: &Spec) -> i64 {
+        spec.inputs() * self.embeddings(spec)
+    }
 }
 
 /// Every architecture.
@@ -198,6 +226,11 @@ pub static ALL: &[Architecture] = &[
     pepnet::TOWERS,
     pepnet::ARCHITECTURE,
     hinet::ARCHITECTURE,
+    star::ARCHITECTURE,
+    m2m::ARCHITECTURE,
+    sar_net::ARCHITECTURE,
+    adasparse::ARCHITECTURE,
+    stem::ARCHITECTURE,
     per_scenario::ARCHITECTURE,
 ];
 

@@ -20,6 +20,7 @@ pub const ARCHITECTURE: Architecture = Architecture {
     paper: "S. Liu et al., End-to-End Multi-Task Learning with Attention, CVPR 2019",
     needs: &[],
     funnel: FunnelRule::Product,
+    task_embeddings: false,
     build,
 };
 

@@ -19,7 +19,8 @@ pub struct Network {
     interaction: Box<dyn Interaction>,
     model: Box<dyn MultiTask>,
     scenario: Option<Scenario>,
-    width: i64,
+    /// C, embeddings of an id, D.
+    fields: [i64; 3],
     /// The tasks whose probabilities are products, in order of depth.
     funnel: Vec<usize>,
 }
@@ -36,7 +37,7 @@ impl Network {
         params: &Params,
     ) -> Result<Self> {
         let root = params.root();
-        let width = spec.embedding_dim;
+        let width = architecture.row_width(spec);
         Ok(Self {
             embedding: Embedding::new(&(&root / "embedding"), table_rows, width, EMBEDDING_STD)?,
             interaction: (interaction::find(&spec.config.interaction)?.build)(
@@ -45,7 +46,11 @@ impl Network {
             )?,
             model: (architecture.build)(spec, &root)?,
             scenario: spec.scenario,
-            width,
+            fields: [
+                spec.id_columns,
+                architecture.embeddings(spec),
+                spec.embedding_dim,
+            ],
             funnel: match architecture.funnel {
                 FunnelRule::Product => spec.config.funnel.clone(),
                 FunnelRule::Own => Vec::new(),
@@ -53,8 +58,8 @@ impl Network {
         })
     }
 
-    /// What the model reads of a batch: `ids` is `[B, C]` i32, `numbers` `[B, N]` f32. Nothing is
-    /// recorded of the way here: gradients end at the input.
+    /// What the model reads of a batch, all of an id's embeddings side by side: `ids` is `[B, C]` i32,
+    /// `numbers` `[B, N]` f32. Nothing is recorded of the way here: gradients end at the input.
     ///
     /// # Errors
     /// As [`Embedding::gather`].
@@ -63,7 +68,8 @@ impl Network {
         Ok(Input {
             embedded: flat.shallow_clone(),
             flat,
-            width: self.width,
+            own: Vec::new(),
+            width: self.fields[2],
             scenario: self
                 .scenario
                 .map(|scenario| {
@@ -74,7 +80,7 @@ impl Network {
         })
     }
 
-    /// The embedding table, `[R, D]`, sharing memory.
+    /// The embedding table, sharing memory: a row for each id.
     pub fn table(&self) -> Tensor {
         self.embedding.table()
     }
@@ -86,14 +92,38 @@ impl Network {
     /// As [`MultiTask::logits`].
     pub fn logits(&self, input: &Input, tasks: &[usize], mode: Mode) -> Result<Vec<Tensor>> {
         let given = funnel::needed(&self.funnel, tasks);
-        let crossed = Input {
-            flat: self.interaction.cross(input)?,
-            embedded: input.embedded.shallow_clone(),
-            scenario: input.scenario.as_ref().map(Tensor::shallow_clone),
-            width: input.width,
-        };
+        let mut crossed = self.with_embedding(0, input)?;
+        crossed.flat = self.interaction.cross(&crossed)?;
+        for which in 1..self.fields[1] {
+            let own = self.with_embedding(which, input)?;
+            crossed.own.push(self.interaction.cross(&own)?);
+        }
         let logits = self.model.logits(&crossed, &given, mode)?;
         funnel::over_all_rows(&self.funnel, tasks, &given, &logits)
+    }
+
+    /// The batch with one of the embeddings that ids have: 0 for the one that all tasks share, or that of
+    /// task `which - 1`.
+    fn with_embedding(&self, which: i64, input: &Input) -> Result<Input> {
+        let [columns, embeddings, width] = self.fields;
+        let flat = match embeddings {
+            1 => input.flat.shallow_clone(),
+            _ => {
+                let used = columns * embeddings * width;
+                let ids = input.flat.f_narrow(1, 0, used)?;
+                let ids = ids.f_unflatten(1, [columns, embeddings, width])?;
+                let numbers = input.flat.f_narrow(1, used, input.flat.size()[1] - used)?;
+                let one = ids.f_select(2, which)?.f_flatten(1, 2)?;
+                Tensor::f_cat(&[one, numbers], 1)?
+            }
+        };
+        Ok(Input {
+            embedded: flat.shallow_clone(),
+            flat,
+            own: Vec::new(),
+            width,
+            scenario: input.scenario.as_ref().map(Tensor::shallow_clone),
+        })
     }
 
     /// As [`MultiTask::penalty`].

@@ -19,6 +19,7 @@ pub const ARCHITECTURE: Architecture = Architecture {
             Mixture-of-Experts, KDD 2018",
     needs: &[],
     funnel: FunnelRule::Product,
+    task_embeddings: false,
     build,
 };
 

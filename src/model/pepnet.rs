@@ -24,6 +24,7 @@ pub const ARCHITECTURE: Architecture = Architecture {
     paper: PAPER,
     needs: &[Need::Scenario, Need::UserOrItem],
     funnel: FunnelRule::Product,
+    task_embeddings: false,
     build: |spec, path| build(spec, path, true, true),
 };
 
@@ -34,6 +35,7 @@ pub const EMBEDDINGS: Architecture = Architecture {
     paper: PAPER,
     needs: &[Need::Scenario],
     funnel: FunnelRule::Product,
+    task_embeddings: false,
     build: |spec, path| build(spec, path, true, false),
 };
 
@@ -44,6 +46,7 @@ pub const TOWERS: Architecture = Architecture {
     paper: PAPER,
     needs: &[Need::UserOrItem],
     funnel: FunnelRule::Product,
+    task_embeddings: false,
     build: |spec, path| build(spec, path, false, true),
 };
 

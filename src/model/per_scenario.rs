@@ -18,6 +18,7 @@ pub const ARCHITECTURE: Architecture = Architecture {
     paper: "none: the baseline of multi-scenario models",
     needs: &[Need::Scenario],
     funnel: FunnelRule::Product,
+    task_embeddings: false,
     build,
 };
 
@@ -32,7 +33,7 @@ fn build(spec: &Spec, path: &Path) -> Result<Box<dyn MultiTask>> {
     let width = units.last().copied().unwrap_or(inputs);
     let count = spec.scenario.map_or(0, |s| s.count);
     let network = |id: i64| {
-        let at = &(path / "scenario") / id as usize;
+        let at = (&(path / "scenario") / id as usize).one_of_many(id == 1);
         Ok((
             Mlp::new(&(&at / "trunk"), inputs, units, config.dropout)?,
             Towers::new(&(&at / "tower"), spec, Reads::One, width)?,

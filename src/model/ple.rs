@@ -24,6 +24,7 @@ pub const ARCHITECTURE: Architecture = Architecture {
     paper: PAPER,
     needs: &[],
     funnel: FunnelRule::Product,
+    task_embeddings: false,
     build: |spec, path| build(spec, path, spec.config.num_levels),
 };
 
@@ -34,6 +35,7 @@ pub const ONE_LEVEL: Architecture = Architecture {
     paper: PAPER,
     needs: &[],
     funnel: FunnelRule::Product,
+    task_embeddings: false,
     build: |spec, path| build(spec, path, 1),
 };
 

@@ -17,6 +17,7 @@ pub const ARCHITECTURE: Architecture = Architecture {
     paper: "R. Caruana, Multitask Learning, Machine Learning 28, 1997",
     needs: &[],
     funnel: FunnelRule::Product,
+    task_embeddings: false,
     build,
 };
 

@@ -39,10 +39,12 @@ pub fn input(rows: i64) -> Input {
         |n: i64, step: f64| (Tensor::arange(n, (Kind::Float, Device::Cpu)) * step).sin() * 1.5;
     let fields = waves(rows * 12, 12.9898).view([rows, 12]);
     let numbers = waves(rows * 2, 78.233).view([rows, 2]);
-    let flat = Tensor::cat(&[fields, numbers], 1);
+    let flat = Tensor::cat(&[&fields, &numbers], 1);
+    let own = [1., 2.].map(|task| Tensor::cat(&[&(&fields + task).cos(), &numbers], 1));
     Input {
         embedded: flat.shallow_clone(),
         flat,
+        own: own.into(),
         width: 4,
         // Every one that training can see, and one that it has not seen.
         scenario: Some(Tensor::arange(rows, (Kind::Int64, Device::Cpu)).remainder(4)),
@@ -104,7 +106,7 @@ fn passes_gradients_without_layers(architecture: &Architecture) {
     let tape = Tape::new(Draws::new(&[1]), &workspace);
     let logits = model.logits(&input, &[0, 1], Mode::Train(&tape)).unwrap();
     let loss = (&logits[0] * &logits[0] + logits[1].exp()).sum(Kind::Float);
-    let leaves = params.tensors().into_iter().map(|(_, tensor)| tensor);
+    let leaves = params.dense("").into_iter().map(|(_, tensor)| tensor);
     let wanted: Vec<_> = leaves.chain([flat]).collect();
     let gradients = tape.backward(&loss, &wanted).unwrap();
     let of_input = gradients[wanted.len() - 1].abs().sum(Kind::Float);
@@ -122,7 +124,7 @@ fn learns_a_toy_problem(architecture: &Architecture, spec: &Spec) {
     let _ = (architecture.build)(spec, &params.root()).unwrap();
     let params = params.leaves("").unwrap();
     let model = (architecture.build)(spec, &params.root()).unwrap();
-    let leaves = params.tensors();
+    let leaves = params.dense("");
     let workspace = Workspace::default();
     let x = input(256);
     let targets = [
@@ -207,6 +209,7 @@ fn mmoe_mixes_experts_by_its_gates() {
     let input = Input {
         flat: tensor(&[0.5, 0.1], &[1, 2]),
         embedded: tensor(&[0.5, 0.1], &[1, 2]),
+        own: vec![],
         width: 2,
         scenario: None,
     };

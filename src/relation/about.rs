@@ -160,7 +160,11 @@ pub fn describe(
         ("best_epoch".into(), manifest.best_epoch.to_string()),
         (
             "embedding".into(),
-            format!("{} x {}", layout.table_rows, manifest.embedding_dim),
+            format!(
+                "{} x {}",
+                layout.table_rows,
+                architecture.row_width(&manifest.spec())
+            ),
         ),
         ("precision".into(), manifest.precision.clone()),
         ("created".into(), manifest.created.clone()),

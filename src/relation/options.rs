@@ -188,19 +188,19 @@ pub static ALL: &[OptionSpec] = &[
     ),
     option!(
         "num_experts",
-        "experts of a layer, to 1024; of each task in ple, cgc and hinet, there of each scenario too",
+        "experts of a layer, to 1024; of each task in ple, cgc, stem and hinet, of each scenario in hinet and sar_net",
         config.num_experts,
         |v| up_to(v, 1024)
     ),
     option!(
         "num_shared_experts",
-        "experts that all tasks share in ple, cgc and hinet, to 1024",
+        "experts shared by all tasks in ple, cgc, stem and hinet, by all scenarios in sar_net, to 1024",
         config.num_shared_experts,
         |v| up_to(v, 1024)
     ),
     option!(
         "num_levels",
-        "layers of experts in ple, to 16",
+        "layers of experts in ple, of the meta tower in m2m, to 16",
         config.num_levels,
         |v| up_to(v, 16)
     ),

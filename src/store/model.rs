@@ -226,8 +226,8 @@ impl FittedModel {
         let batch_rows = match device {
             Device::Cpu => {
                 // Of every value the product, and what becomes of it.
-                let row =
-                    (2 * params.outputs() + spec.inputs() as usize) * products.elt_size_in_bytes();
+                let row = (2 * params.outputs() + architecture.reads(&spec) as usize)
+                    * products.elt_size_in_bytes();
                 let (least, most) = CPU_BATCH_ROWS.into_inner();
                 (CPU_BATCH_BYTES / row.max(1)).clamp(least, most)
             }

@@ -17,7 +17,7 @@ use super::threads::Workers;
 use super::weighting;
 use crate::error::{Error, Result};
 use crate::feature::{Budget, EncodedBatch, Order, RowSet, TaskKind};
-use crate::layer::Params;
+use crate::layer::{Params, renew};
 use crate::model::{Architecture, FunnelRule, Network, Spec, TABLE};
 use crate::tensor::batch::{Batch, Resident};
 
@@ -246,7 +246,7 @@ impl<'a> Trainer<'a> {
         let network = Network::new(fit.architecture, spec, fit.table_rows as i64, params)?;
         let flat = params.flatten(TABLE)?;
         let working = params.working(fit.products)?;
-        let dense = working.tensors().into_iter().filter(|(n, _)| n != TABLE);
+        let dense = working.dense(TABLE).into_iter();
         let dense: Vec<_> = dense.map(|(_, tensor)| tensor).collect();
         let strategy = weighting::find(&options.loss_weighting)?;
         let setup = weighting::Setup {
@@ -307,7 +307,9 @@ impl<'a> Trainer<'a> {
         let mut learn = |now: Rows| {
             batch += 1;
             rows += now.count() as u64;
-            self.step(now, [seed, epoch as u64, batch], &mut running)?;
+            let done = (epoch - 1) as f64 + (batch - 1) as f64 / batches as f64;
+            let progress = done / options.epochs as f64;
+            self.step(now, [seed, epoch as u64, batch], progress, &mut running)?;
             if batch % 16 == 1 || batch == batches {
                 running.check(epoch)?;
             }
@@ -349,7 +351,13 @@ impl<'a> Trainer<'a> {
     }
 
     /// One step of all optimizers.
-    fn step(&mut self, rows: Rows, seed: [u64; 3], running: &mut Running) -> Result<()> {
+    fn step(
+        &mut self,
+        rows: Rows,
+        seed: [u64; 3],
+        progress: f64,
+        running: &mut Running,
+    ) -> Result<()> {
         let inside = running.count(rows.labels());
         let mut weights = self.weighting.weights();
         for (weight, factor) in weights.iter_mut().zip(&self.fit.options.loss_weights) {
@@ -361,6 +369,7 @@ impl<'a> Trainer<'a> {
             inside: &inside,
             weights: &weights,
             seed,
+            progress,
         };
         let workers = &self.workers;
         let labels = rows.labels().to_vec();
@@ -393,6 +402,8 @@ impl<'a> Trainer<'a> {
             }
             self.weighting.after_step(&losses);
         }
+        let seen = shares.iter_mut().map(|s| std::mem::take(&mut s.seen));
+        renew(seen.collect())?;
         running.add(&labels, &shares, inside);
         let dense: Vec<_> = shares.into_iter().map(|share| share.dense).collect();
         self.dense.step(&dense, workers)
@@ -472,7 +483,7 @@ impl<'a> Memory<'a> {
              {} MB, more than the memory limit leaves; lower embedding_dim, max_vocabulary, the layers' \
              units or batch_size, or raise the limit",
             fit.table_rows,
-            fit.spec.embedding_dim,
+            fit.architecture.row_width(fit.spec),
             bytes.div_ceil(1 << 20)
         )))
     }

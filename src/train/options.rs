@@ -74,16 +74,16 @@ impl TrainOptions {
     ) -> Result<usize> {
         let shapes = Params::shapes();
         Network::new(architecture, spec, table_rows as i64, &shapes)?;
-        let dense = shapes.tensors().into_iter().filter(|(n, _)| n != TABLE);
-        let dense: usize = dense.map(|(_, tensor)| tensor.numel()).sum();
-        let width = spec.embedding_dim as usize;
+        let tensors = shapes.tensors().into_iter().filter(|(n, _)| n != TABLE);
+        let dense: usize = tensors.map(|(_, tensor)| tensor.numel()).sum();
+        let width = architecture.row_width(spec) as usize;
         let copies = if self.early_stop { 2 } else { 1 };
         let moments = RowOptimizer::state_bytes(self.optimizer.rows(), table_rows, width);
         let weights =
             4 * copies * (table_rows * width + dense) + 4 * dense * (3 + threads) + moments;
         // Of every value on the way: the product, what becomes of it, a copy beside others, and the
         // gradients of both.
-        let row = 20 * (shapes.outputs() + spec.inputs() as usize);
+        let row = 20 * (shapes.outputs() + architecture.reads(spec) as usize);
         let rows = rows.min(self.batch_size as u64) as usize;
         Ok(weights.saturating_add(row.saturating_mul(rows)))
     }

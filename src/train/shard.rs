@@ -15,7 +15,7 @@ use super::loss::Loss;
 use super::threads::Workers;
 use crate::error::Result;
 use crate::feature::EncodedBatch;
-use crate::layer::{Draws, Mode, Params, Tape, Workspace};
+use crate::layer::{Draws, Mode, Params, Seen, Tape, Workspace};
 use crate::model::{Architecture, Network, Spec, TABLE};
 use crate::tensor::batch::Batch;
 use crate::tensor::memory::append;
@@ -40,6 +40,8 @@ pub struct Step<'a> {
     pub rows: usize,
     /// What dropout draws from, besides the number of the share.
     pub seed: [u64; 3],
+    /// How much of the training has passed, of 1.
+    pub progress: f64,
 }
 
 /// What a share gives back.
@@ -52,6 +54,8 @@ pub struct Share {
     pub dense: Vec<Tensor>,
     /// Gradient of the network's input: `[B, F]`; none without id columns.
     pub fields: Option<Tensor>,
+    /// What concerns the network's buffers.
+    pub seen: Vec<Seen>,
 }
 
 impl Shard {
@@ -69,7 +73,7 @@ impl Shard {
     ) -> Result<Self> {
         let params = working.leaves(TABLE)?;
         let network = Network::new(architecture, spec, table_rows as i64, &params)?;
-        let dense = params.tensors().into_iter().filter(|(n, _)| n != TABLE);
+        let dense = params.dense(TABLE).into_iter();
         Ok(Self {
             network,
             leaves: dense.map(|(_, tensor)| tensor).collect(),
@@ -111,7 +115,7 @@ impl Shard {
         self.workspace.start();
         let [seed, epoch, number] = step.seed;
         let draws = Draws::new(&[seed, epoch, number, index]);
-        let tape = Tape::new(draws, &self.workspace);
+        let tape = Tape::new(draws, &self.workspace).at(step.progress);
         let mode = Mode::Train(&tape);
         let input = self.network.embed(&batch.ids, &batch.numbers, mode)?;
         let has_ids = batch.ids.size()[1] > 0;
@@ -134,22 +138,25 @@ impl Shard {
             .map(|(loss, &weight)| loss * weight)
             .reduce(|sum, loss| sum + loss)
             .unwrap_or_else(|| Tensor::from(0f32));
-        let loss = match self.network.penalty(&logits)? {
-            Some(penalty) => loss + penalty / step.rows.max(1) as f64,
-            None => loss,
-        };
+        let of_logits = self.network.penalty(&logits)?;
+        let penalties = tape.penalties().into_iter().chain(of_logits);
+        let loss = penalties.fold(loss, |loss, penalty| {
+            loss + penalty / step.rows.max(1) as f64
+        });
         let mut leaves: Vec<Tensor> = self.leaves.iter().map(Tensor::shallow_clone).collect();
         if has_ids {
             leaves.push(flat);
         }
         let losses = losses.iter().map(Tensor::detach).collect();
         let logits = logits.iter().map(Tensor::detach).collect();
+        let seen = tape.seen();
         let mut dense = tape.backward(&loss, &leaves)?;
         Ok(Share {
             losses,
             logits,
             fields: has_ids.then(|| dense.pop()).flatten(),
             dense,
+            seen,
         })
     }
 }

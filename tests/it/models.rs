@@ -102,3 +102,33 @@ async fn every_model_type_learns_and_keeps_to_the_funnel() {
         );
     }
 }
+
+/// What a network has learnt without gradients, the statistics of star, comes out the same however its
+/// threads run, goes back to the best epoch with the weights, and is stored with them.
+#[tokio::test(flavor = "multi_thread")]
+async fn statistics_are_a_part_of_the_model() {
+    let models = tempfile::tempdir().unwrap();
+    let engine = || {
+        let builder = Engine::builder().model_dir(models.path()).device("cpu");
+        builder.threads(2).build().unwrap()
+    };
+    let first = engine();
+    run(&first, LOGS).await;
+    let mut scores = Vec::new();
+    for name in ["one", "other"] {
+        let create = format!(
+            "CREATE MODEL {name} OPTIONS (model_type = 'star', input_label_cols = ['click'], scenario_col = 'scene', \
+             user_col = 'user_id', hidden_units = [16], tower_units = [], epochs = 6, batch_size = 512, \
+             learn_rate = 0.1) AS SELECT * FROM logs"
+        );
+        run(&first, &create).await;
+        let predict = format!(
+            "SELECT p_click FROM PREDICT(MODEL {name}, TABLE logs) ORDER BY user_id, item_id"
+        );
+        scores.push(floats(&run(&first, &predict).await, 0));
+        let again = engine();
+        run(&again, LOGS).await;
+        scores.push(floats(&run(&again, &predict).await, 0));
+    }
+    assert!(scores.iter().all(|s| *s == scores[0]));
+}
