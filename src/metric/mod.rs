@@ -23,6 +23,7 @@ pub mod ndcg_at;
 pub mod normalized_entropy;
 pub mod recall_at;
 pub mod rmse;
+pub mod roc_curve;
 
 mod classes;
 mod grouped;

@@ -6,7 +6,9 @@ use super::shard::{Shard, in_shares};
 use super::threads::Workers;
 use crate::error::{Error, Result};
 use crate::feature::{EncodedBatch, Order, RowSet};
-use crate::metric;
+use crate::metric::mae::Mae;
+use crate::metric::normalized_entropy::NormalizedEntropy;
+use crate::metric::{self, Additive};
 
 /// What the rows say of one task.
 #[derive(Clone, Debug, Default)]
@@ -25,6 +27,14 @@ pub struct TaskScore {
     pub calibration_error: Option<f64>,
     /// Root mean squared error of the probability.
     pub rmse: Option<f64>,
+    /// Mean cross entropy over that of the share of positives.
+    pub normalized_entropy: Option<f64>,
+    /// Mean absolute error of the probability.
+    pub mae: Option<f64>,
+    /// Share of rows whose label is the likelier one.
+    pub accuracy: Option<f64>,
+    /// Mean of the F1s of both labels, each predicted where it is the likelier one.
+    pub macro_f1: Option<f64>,
 }
 
 /// The loss of one binary task summed over its sample space: a scalar, 0 when no row is in it. `logits`
@@ -106,6 +116,7 @@ fn task_score(logits: Vec<f32>, labels: &[f32], users: Option<&[i32]>) -> TaskSc
         })
         .sum();
     let probabilities: Vec<f32> = logits.iter().map(|x| 1. / (1. + (-x).exp())).collect();
+    let likelier: Vec<f32> = probabilities.iter().map(|&p| likelier(p)).collect();
     TaskScore {
         rows: rows as u64,
         positives: labels.iter().filter(|&&y| y == 1.).count() as u64,
@@ -114,6 +125,18 @@ fn task_score(logits: Vec<f32>, labels: &[f32], users: Option<&[i32]>) -> TaskSc
         gauc: users.and_then(|users| metric::gauc::gauc(labels, &logits, users)),
         calibration_error: metric::calibration_error::calibration_error(labels, &probabilities),
         rmse: metric::rmse::rmse(labels, &probabilities),
+        normalized_entropy: NormalizedEntropy::of(labels, &probabilities).value(),
+        mae: Mae::of(labels, &probabilities).value(),
+        accuracy: metric::accuracy::accuracy(labels, &likelier),
+        macro_f1: metric::macro_f1::macro_f1(labels, &likelier),
+    }
+}
+
+/// The label that a probability speaks for; NaN for none.
+fn likelier(p: f32) -> f32 {
+    match p.is_nan() {
+        true => p,
+        false => f32::from(p >= 0.5),
     }
 }
 
