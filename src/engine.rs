@@ -19,7 +19,7 @@ use crate::device::Choice;
 use crate::error::{Error, Result};
 use crate::locations::Locations;
 use crate::relation::{
-    Environment, LiftPredict, PruneTasks, RefreshModels, Relations, Settings, WithExtensions,
+    self, Environment, LiftPredict, PruneTasks, RefreshModels, Relations, Settings, WithExtensions,
 };
 use crate::train::Progress;
 use crate::{dialect, function};
@@ -147,6 +147,11 @@ impl Engine {
         let state = self.context.state();
         self.environment.store(state.config_options()).names()
     }
+
+    /// The names of what FROM can call.
+    pub fn relation_names(&self) -> impl Iterator<Item = &'static str> {
+        relation::ALL.iter().map(|relation| relation.name)
+    }
 }
 
 /// Parses `sql`, which must be one statement.
@@ -226,7 +231,6 @@ fn register(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::relation;
 
     /// The dialect rewrites arguments only inside of calls that it knows by name.
     #[test]

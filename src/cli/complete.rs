@@ -43,7 +43,6 @@ const KEYWORDS: &[&str] = &[
     "DROP",
     "ELSE",
     "END",
-    "EVALUATE",
     "EXCEPT",
     "EXCLUDE",
     "EXISTS",
@@ -52,7 +51,6 @@ const KEYWORDS: &[&str] = &[
     "EXTERNAL",
     "EXTRACT",
     "FALSE",
-    "FEATURE_INFO",
     "FILTER",
     "FIRST",
     "FOLLOWING",
@@ -90,7 +88,6 @@ const KEYWORDS: &[&str] = &[
     "OVER",
     "PARTITION",
     "PRECEDING",
-    "PREDICT",
     "QUALIFY",
     "RANGE",
     "RENAME",
@@ -107,7 +104,6 @@ const KEYWORDS: &[&str] = &[
     "TABLES",
     "THEN",
     "TO",
-    "TRAINING_INFO",
     "TRANSFORM",
     "TRUE",
     "TYPES",
@@ -151,7 +147,7 @@ impl Assistant {
             Place::Model => words.extend(self.engine.model_names()),
             Place::Relation => {
                 words.extend(self.tables());
-                words.extend(keywords(prefix));
+                words.extend(self.keywords(prefix));
             }
             Place::Member => words.extend(self.columns(statement)),
             Place::Command => words.extend(self.tables().chain(self.engine.model_names())),
@@ -161,7 +157,7 @@ impl Assistant {
                 words.extend(self.columns(statement));
                 words.extend(self.tables());
                 words.extend(self.functions());
-                words.extend(keywords(prefix));
+                words.extend(self.keywords(prefix));
             }
         }
         words
@@ -178,6 +174,16 @@ impl Assistant {
         let aggregate = state.aggregate_functions().keys();
         let window = state.window_functions().keys();
         scalar.chain(aggregate).chain(window).cloned().collect()
+    }
+
+    /// Keywords and relations in the letters that the user has begun with.
+    fn keywords(&self, prefix: &str) -> impl Iterator<Item = String> {
+        let small = prefix.chars().any(char::is_lowercase);
+        let words = KEYWORDS.iter().copied().chain(self.engine.relation_names());
+        words.map(move |word| match small {
+            true => word.to_lowercase(),
+            false => word.to_uppercase(),
+        })
     }
 
     /// Columns of the tables and files that the statement names, or of all tables.
@@ -297,15 +303,6 @@ fn files(statement: &str) -> impl Iterator<Item = String> {
         .map(String::from)
 }
 
-/// Keywords in the letters that the user has begun with.
-fn keywords(prefix: &str) -> impl Iterator<Item = String> {
-    let small = prefix.chars().any(char::is_lowercase);
-    KEYWORDS.iter().map(move |word| match small {
-        true => word.to_lowercase(),
-        false => word.to_string(),
-    })
-}
-
 fn matching(words: impl IntoIterator<Item = String>, prefix: &str) -> Vec<Pair> {
     let prefix = prefix.to_lowercase();
     words
@@ -366,6 +363,8 @@ mod tests {
     fn keywords_keep_the_letters_of_the_user() {
         assert_eq!(offered("selec"), ["select"]);
         assert_eq!(offered("SELEC"), ["SELECT"]);
+        assert_eq!(offered("SELECT * FROM calib"), ["calibration"]);
+        assert_eq!(offered("SELECT * FROM ROC"), ["ROC_CURVE"]);
     }
 
     #[test]

@@ -28,7 +28,7 @@ const KINDS: &str = "binary, multiclass, regression, log_regression";
 ///
 /// # Errors
 /// `Plan` for a type that nothing can be learnt from, or not what is asked for.
-pub(super) fn task_kind(name: &str, data_type: &DataType, asked: Option<&str>) -> Result<TaskKind> {
+pub fn task_kind(name: &str, data_type: &DataType, asked: Option<&str>) -> Result<TaskKind> {
     let value = value_type(data_type);
     let class = Class::of(data_type);
     let refuse = |what: &str| {

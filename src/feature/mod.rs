@@ -57,10 +57,10 @@ pub use finish::Fitted;
 pub use fit::{FitOptions, Fitter, PartitionFitter};
 pub use fitted::FittedSpec;
 pub use infer::infer;
-pub use label::LabelCount;
+pub use label::{LabelCount, task_kind};
 pub use layout::{Classes, EncodedBatch, Layout, Target, Task, TaskKind};
 pub use rows::{BatchIter, Order, RowSet};
 #[cfg(test)]
 pub use scale::Scale;
-pub use spec::{ColumnOptions, EncoderSpec};
+pub use spec::{ColumnOptions, EncoderSpec, Role, find_name};
 pub use split::SplitMethod;

@@ -23,7 +23,10 @@ const SECTION: DocSection = DocSection {
 };
 
 /// What every metric says at the end of its description.
-const RULES: &str = "Rows with a NULL argument are left out; a NaN score makes the result NaN.";
+const RULES: &str = "Rows with a NULL argument are left out";
+
+/// What it goes on with where scores are numbers.
+const SCORE_RULES: &str = "; a NaN score makes the result NaN";
 
 /// Name and type of a column of a partial state.
 pub(super) type StateColumn = (&'static str, DataType);
@@ -33,6 +36,8 @@ type Make<A> = fn(Call, &AccumulatorArgs) -> Result<Box<A>>;
 
 /// How a metric accumulates rows, for the types of its arguments.
 pub(super) struct Accumulation {
+    /// The type of the result.
+    pub(super) result: DataType,
     /// The columns of a partial state.
     pub(super) state: fn(Call, &[DataType]) -> Vec<StateColumn>,
     /// State without GROUP BY and in windows.
@@ -41,7 +46,7 @@ pub(super) struct Accumulation {
     pub(super) many: Option<Make<dyn GroupsAccumulator>>,
 }
 
-/// A metric as SQL function; its result is DOUBLE.
+/// A metric as SQL function.
 pub(super) struct MetricFunction {
     call: Call,
     signature: Signature,
@@ -60,7 +65,12 @@ impl MetricFunction {
         example: &str,
     ) -> AggregateUDF {
         let call = Call { name, parameters };
-        let documentation = Documentation::builder(SECTION, format!("{description} {RULES}"), "")
+        let score_rules = match call.has_scores() {
+            true => SCORE_RULES,
+            false => "",
+        };
+        let description = format!("{description} {RULES}{score_rules}.");
+        let documentation = Documentation::builder(SECTION, description, "")
             .with_sql_example(example)
             .build();
         let mut signature = Signature::user_defined(Volatility::Immutable);
@@ -98,7 +108,7 @@ impl AggregateUDFImpl for MetricFunction {
     /// Checks the types as well: an error of `coerce_types` would reach users wrapped in two others.
     fn return_type(&self, arg_types: &[DataType]) -> Result<DataType> {
         self.call.check(arg_types)?;
-        Ok(DataType::Float64)
+        Ok(self.accumulation.result.clone())
     }
 
     fn state_fields(&self, args: StateFieldsArgs) -> Result<Vec<FieldRef>> {

@@ -1,25 +1,27 @@
 //! Accumulator of metrics over groups of rows that an argument names, a user say.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, UInt32Array};
-use arrow::datatypes::{DataType, Field, Float32Type, Float64Type, Schema, UInt32Type};
+use arrow::datatypes::{DataType, Float32Type, Float64Type, UInt32Type};
 use datafusion::common::cast::as_large_list_array;
 use datafusion::common::{Result, ScalarValue, resources_err};
-use datafusion::logical_expr::{Accumulator, EmitTo};
-use datafusion::physical_plan::aggregates::group_values::{GroupValues, new_group_values};
-use datafusion::physical_plan::aggregates::order::GroupOrdering;
+use datafusion::logical_expr::Accumulator;
 
 use crate::metric::{GroupMetric, GroupedScores, MAX_GROUPS};
 
 use super::aggregate::Accumulation;
+use super::distinct::Distinct;
 use super::lists::{list_type, lists, lists_of, slices};
 use super::pairs::score_type;
 use super::parameter::{Call, ScoreType};
 
 /// How SQL makes a metric over groups.
 pub(super) trait Ranked: GroupMetric {
+    /// The type of the result.
+    const RESULT: DataType = DataType::Float64;
+
     /// The metric of the first k rows of each group; metrics of whole groups have no k.
     fn at(k: usize) -> Self;
 }
@@ -27,6 +29,7 @@ pub(super) trait Ranked: GroupMetric {
 /// The accumulators of a mean over groups. GROUP BY uses one for each of its own groups.
 pub(super) fn accumulation<M: Ranked>() -> Accumulation {
     Accumulation {
+        result: M::RESULT,
         state: |call, types| {
             let at = call.label_at();
             vec![
@@ -53,8 +56,8 @@ pub(super) fn accumulation<M: Ranked>() -> Accumulation {
 struct Grouped<M, S: ScoreType> {
     call: Call,
     metric: M,
-    /// Numbers the distinct values. It is not `Sync`; only `size` ever locks.
-    known: Mutex<Box<dyn GroupValues>>,
+    /// The distinct groups.
+    known: Distinct,
     /// Number of distinct values in `known`.
     num_groups: usize,
     rows: GroupedScores<S::Native>,
@@ -64,30 +67,20 @@ struct Grouped<M, S: ScoreType> {
 
 impl<M: Ranked, S: ScoreType> Grouped<M, S> {
     fn new(call: Call, metric: M, group_type: &DataType) -> Result<Self> {
-        let group = Field::new("group", group_type.clone(), true);
-        let schema = Arc::new(Schema::new(vec![group]));
         Ok(Self {
             call,
             metric,
-            known: Mutex::new(new_group_values(schema, &GroupOrdering::None)?),
+            known: Distinct::new(group_type)?,
             num_groups: 0,
             rows: GroupedScores::default(),
             numbers: Vec::new(),
         })
     }
 
-    fn known(&mut self) -> &mut dyn GroupValues {
-        let known = self.known.get_mut();
-        known.unwrap_or_else(PoisonError::into_inner).as_mut()
-    }
-
     /// Sets `numbers` to those of these values.
     fn number(&mut self, values: &ArrayRef) -> Result<()> {
-        let mut numbers = std::mem::take(&mut self.numbers);
-        self.known()
-            .intern(std::slice::from_ref(values), &mut numbers)?;
-        self.numbers = numbers;
-        self.num_groups = self.known().len();
+        self.known.number(values, &mut self.numbers)?;
+        self.num_groups = self.known.len();
         if self.num_groups > MAX_GROUPS {
             return resources_err!("{}: more than {MAX_GROUPS} groups", self.call.name);
         }
@@ -107,30 +100,28 @@ impl<M: Ranked, S: ScoreType> Accumulator for Grouped<M, S> {
 
     fn evaluate(&mut self) -> Result<ScalarValue> {
         let value = self.rows.mean(&self.metric, self.num_groups);
-        Ok(ScalarValue::Float64(value))
+        ScalarValue::Float64(value).cast_to(&M::RESULT)
     }
 
     fn size(&self) -> usize {
-        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         size_of_val(self)
-            + known.size()
+            + self.known.bytes()
             + self.rows.heap_bytes()
             + self.numbers.capacity() * size_of::<usize>()
     }
 
     fn state(&mut self) -> Result<Vec<ScalarValue>> {
-        let groups = self.known().emit(EmitTo::All)?;
+        let groups = self.known.take()?;
+        let num_groups = groups.len();
         self.num_groups = 0;
         let (codes, scores) = self.rows.take();
         let num_rows = codes.len();
         let codes: ArrayRef = Arc::new(UInt32Array::from(codes));
-        let mut columns = Vec::with_capacity(3);
-        for groups in groups {
-            let num_groups = groups.len();
-            columns.push(lists(groups, [num_groups])?);
-        }
-        columns.push(lists(codes, [num_rows])?);
-        columns.push(lists_of::<S>([scores].into_iter())?);
+        let columns = [
+            lists(groups, [num_groups])?,
+            lists(codes, [num_rows])?,
+            lists_of::<S>([scores].into_iter())?,
+        ];
         columns
             .iter()
             .map(|column| ScalarValue::try_from_array(column, 0))

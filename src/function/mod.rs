@@ -3,11 +3,14 @@
 //! A new function is a new file and one line in [`AGGREGATES`] or [`SCALARS`]; registration, SHOW FUNCTIONS and the
 //! test of documentation and examples walk these lists.
 
+mod accuracy;
 mod auc;
 mod calibration_error;
 mod gauc;
+mod gauc_left_out;
 mod hit_rate_at;
 mod log_loss;
+mod macro_f1;
 mod mae;
 mod mrr_at;
 mod ndcg_at;
@@ -19,6 +22,8 @@ mod torch_info;
 
 mod additive;
 mod aggregate;
+mod classes;
+mod distinct;
 mod groups;
 mod lists;
 mod pairs;
@@ -32,11 +37,14 @@ use crate::error::{Error, Result};
 use crate::relation::Environment;
 
 const AGGREGATES: &[fn() -> AggregateUDF] = &[
+    accuracy::function,
     auc::function,
     calibration_error::function,
     gauc::function,
+    gauc_left_out::function,
     hit_rate_at::function,
     log_loss::function,
+    macro_f1::function,
     mae::function,
     mrr_at::function,
     ndcg_at::function,

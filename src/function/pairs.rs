@@ -43,6 +43,7 @@ pub(super) trait Group<S: ScoreType>: Debug + Default + Send + Sync + 'static {
 /// The accumulators of a metric over pairs.
 pub(super) fn accumulation<P: Pairs>() -> Accumulation {
     Accumulation {
+        result: DataType::Float64,
         state: |call, types| match types[call.label_at() + 1] {
             DataType::Float32 => P::Group::<Float32Type>::state_columns(),
             _ => P::Group::<Float64Type>::state_columns(),

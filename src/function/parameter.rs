@@ -9,6 +9,7 @@ use arrow::datatypes::{DataType, Float32Type, Float64Type, Schema};
 use datafusion::common::cast::{as_boolean_array, as_float64_array, as_primitive_array};
 use datafusion::common::{Result, ScalarValue, exec_err, plan_err};
 use datafusion::logical_expr::function::AccumulatorArgs;
+use datafusion::logical_expr::type_coercion::binary::comparison_coercion;
 use datafusion::logical_expr::{ColumnarValue, Documentation};
 
 use crate::metric::Score;
@@ -34,6 +35,10 @@ pub(super) enum Parameter {
     Probability,
     /// What the rows are grouped by: any scalar.
     Group,
+    /// A class: any scalar.
+    Class,
+    /// A class of the same type as [`Parameter::Class`], which stands before it.
+    PredictedClass,
 }
 
 impl Parameter {
@@ -41,9 +46,10 @@ impl Parameter {
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::K => "k",
-            Self::BinaryLabel | Self::NumberLabel => "label",
+            Self::BinaryLabel | Self::NumberLabel | Self::Class => "label",
             Self::Score | Self::Probability => "score",
             Self::Group => "group",
+            Self::PredictedClass => "predicted",
         }
     }
 
@@ -58,6 +64,8 @@ impl Parameter {
             Self::Score => "What was predicted: any number.",
             Self::Probability => "What was predicted: a probability between 0 and 1.",
             Self::Group => "What the rows are grouped by, a user say: any scalar type.",
+            Self::Class => "What happened: a class, of any scalar type.",
+            Self::PredictedClass => "What was predicted: a class, of the same type.",
         }
     }
 
@@ -67,7 +75,7 @@ impl Parameter {
             Self::K => "an integer",
             Self::BinaryLabel => "BOOLEAN or a number that is 0 or 1",
             Self::NumberLabel | Self::Score | Self::Probability => "a number",
-            Self::Group => "of a scalar type",
+            Self::Group | Self::Class | Self::PredictedClass => "of a scalar type",
         }
     }
 
@@ -82,7 +90,9 @@ impl Parameter {
                 Some(DataType::Float32)
             }
             (Self::Group, DataType::Null) => Some(DataType::Boolean),
-            (Self::Group, _) => (!given.is_nested()).then(|| given.clone()),
+            (Self::Group | Self::Class | Self::PredictedClass, _) => {
+                (!given.is_nested()).then(|| given.clone())
+            }
             (_, DataType::Null) => Some(DataType::Float64),
             _ => given.is_numeric().then_some(DataType::Float64),
         }
@@ -105,7 +115,20 @@ impl Call {
                 *given = cast;
             }
         }
+        if let ([Parameter::Class, Parameter::PredictedClass], [label, predicted]) =
+            (self.parameters, types.as_mut_slice())
+            && let Some(common) = common_type(label, predicted)
+        {
+            *label = common.clone();
+            *predicted = common;
+        }
         types
+    }
+
+    /// Whether an argument is a score.
+    pub(super) fn has_scores(&self) -> bool {
+        let is_score = |p: &Parameter| matches!(p, Parameter::Score | Parameter::Probability);
+        self.parameters.iter().any(is_score)
     }
 
     /// Refuses a wrong number of arguments and types that can't be taken.
@@ -125,6 +148,14 @@ impl Call {
                 let (argument, expected) = (parameter.name(), parameter.expected());
                 return plan_err!("{name}: {argument} must be {expected}, got {given}");
             }
+        }
+        if self.parameters.contains(&Parameter::PredictedClass)
+            && let [label, predicted] = self.casts(given).as_slice()
+            && label != predicted
+        {
+            return plan_err!(
+                "{name}: label and predicted must be of one type, got {label} and {predicted}"
+            );
         }
         Ok(())
     }
@@ -216,13 +247,25 @@ impl Call {
     }
 }
 
+/// The type in which two classes are compared, as `=` has it; false and true are also 0 and 1.
+fn common_type(label: &DataType, predicted: &DataType) -> Option<DataType> {
+    match (label, predicted) {
+        (DataType::Null, DataType::Null) => Some(DataType::Boolean),
+        (DataType::Null, other) | (other, DataType::Null) => Some(other.clone()),
+        (DataType::Boolean, number) | (number, DataType::Boolean) if number.is_numeric() => {
+            Some(number.clone())
+        }
+        _ => comparison_coercion(label, predicted),
+    }
+}
+
 /// True for NaN as well: it is not a wrong argument but a broken model, and the metric shows it.
 fn in_unit_interval(score: f64) -> bool {
     score.is_nan() || (0.0..=1.0).contains(&score)
 }
 
 /// The rows where every argument is there and the filter is true; `None` for all.
-fn valid_rows(values: &[ArrayRef], filter: Option<&BooleanArray>) -> Option<NullBuffer> {
+pub(super) fn valid_rows(values: &[ArrayRef], filter: Option<&BooleanArray>) -> Option<NullBuffer> {
     let mut valid = filter.map(|filter| match filter.nulls() {
         Some(nulls) => NullBuffer::new(filter.values() & nulls.inner()),
         None => NullBuffer::new(filter.values().clone()),
@@ -234,7 +277,7 @@ fn valid_rows(values: &[ArrayRef], filter: Option<&BooleanArray>) -> Option<Null
 }
 
 /// Calls `visit` for the valid ones of so many rows.
-fn each_valid(
+pub(super) fn each_valid(
     num_rows: usize,
     valid: Option<NullBuffer>,
     visit: impl FnMut(usize) -> Result<()>,

@@ -5,6 +5,8 @@ use datafusion::prelude::{SessionConfig, SessionContext};
 
 use super::*;
 
+mod classes;
+
 /// Rows whose metrics are known from numpy and scikit-learn 1.9:
 /// `i = arange(5000); y = i * 7919 % 101 < 30; p = (i * 104729 % 50 + 6 * y + 1) / 64; u = (i * i + i // 7) % 97`.
 /// Scores tie across classes, and 32 bits hold them exactly.
@@ -409,7 +411,11 @@ async fn the_memory_of_scores_is_counted() {
         .with_memory_limit(100_000, 1.0)
         .build_arc()
         .unwrap();
-    for call in ["auc(value % 2, value)", "gauc(value % 2, value, value % 9)"] {
+    for call in [
+        "auc(value % 2, value)",
+        "gauc(value % 2, value, value % 9)",
+        "macro_f1(value, value)",
+    ] {
         let ctx = SessionContext::new_with_config_rt(
             SessionConfig::new().with_target_partitions(1),
             Arc::clone(&runtime),

@@ -12,9 +12,14 @@ pub trait GroupMetric: Debug + Send + Sync + 'static {
     /// Value and weight of one group, from the scores of its classes; `None` leaves the group out. It may reorder the
     /// scores, and finds no -0 among them.
     fn of_group<S: Score>(&self, positives: &mut [S], negatives: &mut [S]) -> Option<(f64, f64)>;
+
+    /// What values and weights of the groups come to together: their mean.
+    fn join(groups: Vec<(f64, f64)>) -> Option<f64> {
+        weighted_mean(groups)
+    }
 }
 
-/// The mean of `metric` over the groups that `groups` names row by row; `None` when no group counts.
+/// What `metric` comes to over the groups that `groups` names row by row; `None` when no group counts.
 pub fn group_mean<S: Score, G: Copy + Ord>(
     metric: &impl GroupMetric,
     labels: &[f32],
@@ -65,13 +70,13 @@ impl<S: Score> GroupedScores<S> {
         self.codes.capacity() * size_of::<u32>() + self.scores.capacity() * size_of::<S>()
     }
 
-    /// The mean of `metric` over the groups with numbers below `num_groups`; `None` when no group counts.
-    pub fn mean(&self, metric: &impl GroupMetric, num_groups: usize) -> Option<f64> {
+    /// What `metric` comes to over the groups with numbers below `num_groups`; `None` when no group counts.
+    pub fn mean<M: GroupMetric>(&self, metric: &M, num_groups: usize) -> Option<f64> {
         let mut terms = Vec::new();
         self.for_each_group(num_groups, |positives, negatives| {
             terms.extend(metric.of_group(positives, negatives));
         });
-        weighted_mean(terms)
+        M::join(terms)
     }
 
     /// Calls `visit` with the scores of the positives and of the negatives of every group, in the order of the groups'

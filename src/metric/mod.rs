@@ -3,26 +3,33 @@
 //! Letters: N rows, G groups, P positives and Q negatives of one group.
 //!
 //! Rules that all of them share:
-//! - a label is 1 (positive) or 0; a NaN label means that the row is outside the task's sample space, and it is left out;
+//! - a label is 1 (positive) or 0, or the number of a class; a NaN label means that the row is outside the task's
+//!   sample space, and it is left out;
 //! - no rows, or rows of one class where both are needed, give `None`;
 //! - a NaN score says that the model is broken, and makes the metric NaN instead of hiding it;
 //! - `labels` and `scores` are as long as each other; rows beyond the shorter one do not count.
 
+pub mod accuracy;
 pub mod auc;
 pub mod calibration_error;
 pub mod gauc;
+pub mod gauc_left_out;
 pub mod hit_rate_at;
 pub mod log_loss;
+pub mod macro_f1;
 pub mod mae;
 pub mod mrr_at;
 pub mod ndcg_at;
 pub mod normalized_entropy;
 pub mod recall_at;
 pub mod rmse;
+pub mod roc_curve;
 
+mod classes;
 mod grouped;
 mod ranking;
 
+pub use classes::{ClassCount, ClassMetric};
 pub use grouped::{GroupMetric, GroupedScores, MAX_GROUPS, group_mean};
 
 use std::cmp::Ordering;

@@ -1,5 +1,7 @@
 //! A call in FROM, taken apart: the model, the query, and named values.
 
+use std::ops::RangeInclusive;
+
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::logical_expr::planner::RelationPlannerContext;
 use datafusion::sql::sqlparser::ast::{
@@ -250,6 +252,40 @@ impl Call {
             Some(other) => Err(Error::plan(format!(
                 "option {name} of {}: expected true or false, got {other}",
                 self.name
+            ))),
+        }
+    }
+
+    /// A named whole number.
+    ///
+    /// # Errors
+    /// `Plan` when it is something else, or not `allowed`.
+    pub fn whole_number(&self, name: &str, allowed: RangeInclusive<u64>) -> Result<Option<u64>> {
+        let Some(value) = self.value(name)? else {
+            return Ok(None);
+        };
+        match value.as_u64().filter(|number| allowed.contains(number)) {
+            Some(number) => Ok(Some(number)),
+            None => Err(Error::plan(format!(
+                "option {name}: expected a whole number from {} to {}, got {value}",
+                allowed.start(),
+                allowed.end()
+            ))),
+        }
+    }
+
+    /// A named number from 0 to 1.
+    ///
+    /// # Errors
+    /// `Plan` when it is something else.
+    pub fn fraction(&self, name: &str) -> Result<Option<f64>> {
+        let Some(value) = self.value(name)? else {
+            return Ok(None);
+        };
+        match value.as_f64().filter(|number| (0.0..=1.0).contains(number)) {
+            Some(number) => Ok(Some(number)),
+            None => Err(Error::plan(format!(
+                "option {name}: expected a number from 0 to 1, got {value}"
             ))),
         }
     }

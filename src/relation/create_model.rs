@@ -370,6 +370,10 @@ impl CreateModel {
                     log_loss: score.log_loss,
                     calibration_error: score.calibration_error,
                     rmse: score.rmse,
+                    normalized_entropy: score.normalized_entropy,
+                    mae: score.mae,
+                    accuracy: score.accuracy,
+                    macro_f1: score.macro_f1,
                 })
                 .collect(),
             scenario_col: self.options.columns.scenario_col.clone(),

@@ -7,32 +7,39 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, RecordBatch, StringArray, UInt32Array, new_null_array};
 use arrow::compute::{SortOptions, cast, concat, concat_batches, sort_to_indices, take};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
-use datafusion::common::{Column, DFSchema};
+use datafusion::common::Column;
 use datafusion::error::DataFusionError;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
-use datafusion::functions_aggregate::expr_fn::{count, sum};
+use datafusion::functions_aggregate::expr_fn::{avg, count, sum};
 use datafusion::logical_expr::planner::RelationPlannerContext;
-use datafusion::logical_expr::{
-    AggregateUDF, Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, cast as cast_expr, lit,
-    when,
-};
+use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, cast as cast_expr, lit};
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{ExecutionPlan, collect};
 use futures::stream;
 
 use super::call::Call;
 use super::environment::Environment;
-use super::predict;
+use super::labelled::{Labelled, Outcome, column};
 use super::rows::Rows;
 use super::statement::{Action, StatementNode};
-use super::transform::{self, Planner, Statement};
+use super::transform::{Planner, Statement};
 use crate::error::{Error, Result};
+use crate::feature::TaskKind;
 use crate::function;
 use crate::store::FittedModel;
 
-/// The metrics of a task, in the order of the result's columns: the name, and which of its inputs the
-/// aggregate takes.
-const METRICS: [&str; 5] = ["auc", "gauc", "log_loss", "calibration_error", "rmse"];
+/// The metrics of a task, in the order of the result's columns.
+const METRICS: [&str; 9] = [
+    "auc",
+    "gauc",
+    "log_loss",
+    "calibration_error",
+    "rmse",
+    "normalized_entropy",
+    "mae",
+    "accuracy",
+    "macro_f1",
+];
 
 /// Plans a call of EVALUATE.
 ///
@@ -56,30 +63,37 @@ pub fn plan(
             ))),
         };
     };
-    // Labels and users are planned here, so the version is this one also in a view.
-    let predict = Call::of("predict", model.name().to_string(), query.clone());
-    let input = predict::plan(&predict, environment, context)?;
-    let by = by.map(|by| column(input.schema(), &by)).transpose()?;
-    let own = ["task", "rows", "positives"];
-    if let Some(by) = &by
-        && own.iter().chain(&METRICS).any(|name| *name == by.name)
-    {
-        return Err(Error::plan(format!(
-            "EVALUATE has a column {:?} of its own: rename the one to evaluate by",
-            by.name
-        )));
-    }
-    let wide = aggregate(&model, input, by.as_ref(), &mut Statement(context))?;
+    let tasks = model.manifest().tasks.clone();
+    let labelled = Labelled::new(call, model, query, environment, context)?;
+    let by = by.map(|by| by_column(&labelled, &by)).transpose()?;
+    let wide = aggregate(labelled, by.as_ref(), &mut Statement(context))?;
     let by = by.map(|by| {
         let field = wide.schema().field(0);
         Field::new(&by.name, field.data_type().clone(), true)
     });
-    let action = Unpivot {
-        tasks: model.manifest().tasks.clone(),
-        by,
-        has_users: model.manifest().options.contains_key("user_col"),
+    Ok(StatementNode::plan(
+        Arc::new(Unpivot { tasks, by }),
+        vec![wide],
+    )?)
+}
+
+/// The column of the query to evaluate by.
+fn by_column(labelled: &Labelled, name: &str) -> Result<Column> {
+    let schema = labelled.rows.schema();
+    let Some(by) = column(schema, name)? else {
+        return Err(Error::plan(format!(
+            "unknown column {name:?}; the query has: {}",
+            schema.field_names().join(", ")
+        )));
     };
-    Ok(StatementNode::plan(Arc::new(action), vec![wide])?)
+    let mut own = ["task", "rows", "positives"].iter().chain(&METRICS);
+    match own.any(|own| *own == by.name) {
+        false => Ok(by),
+        true => Err(Error::plan(format!(
+            "EVALUATE has a column {:?} of its own: rename the one to evaluate by",
+            by.name
+        ))),
+    }
 }
 
 /// The metrics over the rows that training held back.
@@ -106,100 +120,75 @@ fn held_back(model: &FittedModel) -> Result<LogicalPlan> {
             scores.iter().map(|s| s.calibration_error),
         )
         .double("rmse", scores.iter().map(|s| s.rmse))
+        .double(
+            "normalized_entropy",
+            scores.iter().map(|s| s.normalized_entropy),
+        )
+        .double("mae", scores.iter().map(|s| s.mae))
+        .double("accuracy", scores.iter().map(|s| s.accuracy))
+        .double("macro_f1", scores.iter().map(|s| s.macro_f1))
         .plan("evaluate")
 }
 
-/// The column of that name.
-fn column(schema: &DFSchema, name: &str) -> Result<Column> {
-    let found: Vec<_> = schema.iter().filter(|(_, f)| f.name() == name).collect();
-    match found.as_slice() {
-        [(qualifier, _)] => Ok(Column::new(qualifier.cloned(), name)),
-        [] => Err(Error::plan(format!(
-            "unknown column {name:?}; the query has: {}",
-            schema.field_names().join(", ")
-        ))),
-        _ => Err(Error::plan(format!(
-            "column {name:?} is ambiguous: the query has several of that name"
-        ))),
-    }
-}
-
-/// One row per value of `by`, with rows, positives and metrics of each task side by side.
+/// One row per value of `by`, with rows, positives and metrics of each task side by side, as far as they
+/// are defined.
 fn aggregate(
-    model: &FittedModel,
-    input: LogicalPlan,
+    labelled: Labelled,
     by: Option<&Column>,
     planner: &mut dyn Planner,
 ) -> Result<LogicalPlan> {
-    let schema = input.schema().clone();
-    let manifest = model.manifest();
-    let user = manifest.options.get("user_col").and_then(|v| v.as_str());
-    let user = user
-        .map(|user| trained_on("user", user, model, &schema, planner))
-        .transpose()?;
-    let metrics: Vec<Arc<AggregateUDF>> = METRICS
-        .iter()
-        .map(|name| function::aggregate(name))
-        .collect::<Result<_>>()?;
+    let user = labelled.user(planner)?;
     let mut values = Vec::new();
-    for output in model.outputs() {
-        let task = &manifest.tasks[output.task];
-        let mut label = trained_on("label", task, model, &schema, planner)?;
-        let funnel = &manifest.config.funnel;
-        let depth = funnel.iter().position(|&t| t == output.task).unwrap_or(0);
-        for &earlier in &funnel[..depth] {
-            // As in training: NULL behind an end of the funnel is 0.
-            let earlier = trained_on("label", &manifest.tasks[earlier], model, &schema, planner)?;
-            let ended = cast_expr(earlier, DataType::Int64).eq(lit(0i64));
-            let zero = cast_expr(lit(0i64), label.get_type(&*schema)?);
-            label = when(ended.and(label.clone().is_null()), zero).otherwise(label)?;
+    for task in 0..labelled.model.manifest().tasks.len() {
+        let outcome = labelled.outcome(task, planner)?;
+        values.push(count(outcome.label.clone()).alias(wide_name(task, "rows")));
+        if let Some(positives) = positives(&outcome) {
+            values.push(positives.alias(wide_name(task, "positives")));
         }
-        let score = Expr::Column(Column::from_name(&output.name));
-        values.push(count(label.clone()));
-        values.push(sum(cast_expr(label.clone(), DataType::Int64)));
-        for metric in &metrics {
-            let mut arguments = vec![label.clone(), score.clone()];
-            if metric.name() == "gauc" {
-                // Without users all rows are one group; its value is dropped below.
-                arguments.push(match &user {
-                    Some(user) => user.clone(),
-                    None => lit(0),
-                });
+        for metric in METRICS {
+            if let Some(value) = value(metric, &outcome, user.as_ref())? {
+                values.push(value.alias(wide_name(task, metric)));
             }
-            values.push(metric.call(arguments));
         }
     }
-    let values: Vec<_> = values
-        .into_iter()
-        .enumerate()
-        .map(|(i, value)| value.alias(format!("value_{i}")))
-        .collect();
     let by: Vec<_> = by.map(|by| Expr::Column(by.clone())).into_iter().collect();
-    Ok(LogicalPlanBuilder::from(input)
+    Ok(LogicalPlanBuilder::from(labelled.rows)
         .aggregate(by, values)?
         .build()?)
 }
 
-/// What the model was trained on under that name: an expression of its TRANSFORM, or else a column.
-fn trained_on(
-    what: &str,
-    name: &str,
-    model: &FittedModel,
-    schema: &DFSchema,
-    planner: &mut dyn Planner,
-) -> Result<Expr> {
-    if let Some(expr) = transform::column(what, name, model, schema, planner)? {
-        return Ok(expr);
+/// The wide row's column for a value of the task in that position.
+fn wide_name(task: usize, value: &str) -> String {
+    format!("value_{task}_{value}")
+}
+
+/// Rows with label 1; none where labels are not of that kind.
+fn positives(outcome: &Outcome) -> Option<Expr> {
+    match outcome.kind {
+        TaskKind::Binary => Some(sum(cast_expr(outcome.happened(), DataType::Int64))),
+        _ => None,
     }
-    let found =
-        column(schema, name).map_err(|e| match schema.has_column_with_unqualified_name(name) {
-            true => e,
-            false => Error::plan(format!(
-                "EVALUATE needs the {what} column {name:?}; the query has: {}",
-                schema.field_names().join(", ")
-            )),
-        })?;
-    Ok(Expr::Column(found))
+}
+
+/// The metric of a task; none where it is not defined for tasks of that kind.
+fn value(metric: &str, outcome: &Outcome, user: Option<&Expr>) -> Result<Option<Expr>> {
+    let arguments = match (&outcome.kind, metric) {
+        (TaskKind::Binary, "gauc") => match user {
+            Some(user) => vec![outcome.happened(), outcome.probability(), user.clone()],
+            None => return Ok(None),
+        },
+        (TaskKind::Binary, "accuracy" | "macro_f1") => {
+            vec![outcome.happened(), outcome.probability().gt_eq(lit(0.5))]
+        }
+        (TaskKind::Binary, _) => vec![outcome.happened(), outcome.probability()],
+        (TaskKind::MultiClass(_), "log_loss") => return Ok(Some(avg(outcome.cross_entropy()))),
+        (TaskKind::MultiClass(_), "accuracy" | "macro_f1")
+        | (TaskKind::Regression(_), "rmse" | "mae") => {
+            vec![outcome.label.clone(), outcome.predicted()]
+        }
+        _ => return Ok(None),
+    };
+    Ok(Some(function::aggregate(metric)?.call(arguments)))
 }
 
 /// Turns the wide rows into a row a task, ordered by task and value.
@@ -207,7 +196,6 @@ fn trained_on(
 struct Unpivot {
     tasks: Vec<String>,
     by: Option<Field>,
-    has_users: bool,
 }
 
 impl Action for Unpivot {
@@ -262,7 +250,6 @@ impl Unpivot {
             None => (0..wide.num_rows() as u32).collect(),
         };
         let schema = self.schema();
-        let width = 2 + METRICS.len();
         let mut columns: Vec<Vec<ArrayRef>> = vec![Vec::new(); schema.fields().len()];
         for (t, task) in self.tasks.iter().enumerate() {
             let names: StringArray = order.iter().map(|_| Some(task)).collect();
@@ -270,16 +257,11 @@ impl Unpivot {
             if keys == 1 {
                 columns[1].push(take(wide.column(0), &order, None)?);
             }
-            for value in 0..width {
-                let field = schema.field(1 + keys + value);
-                let column = match field.name().as_str() {
-                    "gauc" if !self.has_users => new_null_array(field.data_type(), order.len()),
-                    _ => {
-                        let column = wide.column(keys + t * width + value);
-                        cast(&take(column, &order, None)?, field.data_type())?
-                    }
-                };
-                columns[1 + keys + value].push(column);
+            for (column, field) in columns.iter_mut().zip(schema.fields()).skip(1 + keys) {
+                column.push(match wide.column_by_name(&wide_name(t, field.name())) {
+                    Some(values) => cast(&take(values, &order, None)?, field.data_type())?,
+                    None => new_null_array(field.data_type(), order.len()),
+                });
             }
         }
         let columns = columns

@@ -5,14 +5,19 @@
 mod about;
 mod alter_model;
 mod budget;
+mod by_task;
+mod calibration;
 mod call;
+mod confusion_matrix;
 mod create_model;
 mod environment;
 mod evaluate;
 mod functions;
+mod labelled;
 mod options;
 mod planner;
 mod predict;
+mod roc_curve;
 mod rows;
 mod settings;
 mod statement;
@@ -60,6 +65,34 @@ pub static ALL: &[Relation] = &[
                       back, for each value of a column where one is named.",
         example: "SELECT task, channel, auc FROM EVALUATE(MODEL ranker, TABLE logs, by => 'channel')",
         plan: evaluate::plan,
+    },
+    Relation {
+        name: "roc_curve",
+        syntax: "ROC_CURVE(MODEL m, {TABLE t | (query)} [, task => '..'] [, points => 100])",
+        description: "What every binary task gets right and wrong when rows from a threshold on are \
+                      called positive: exact counts and rates at quantiles of the scores.",
+        example: "SELECT threshold, recall, false_positive_rate FROM ROC_CURVE(MODEL ranker, \
+                  TABLE logs, task => 'click')",
+        plan: roc_curve::plan,
+    },
+    Relation {
+        name: "calibration",
+        syntax: "CALIBRATION(MODEL m, {TABLE t | (query)} [, task => '..'] [, buckets => 10])",
+        description: "Mean probability and share of positives of every binary task, in buckets of \
+                      equal width from 0 to 1 that have rows.",
+        example: "SELECT bucket, rows, predicted, observed FROM CALIBRATION(MODEL ranker, \
+                  TABLE logs, task => 'click')",
+        plan: calibration::plan,
+    },
+    Relation {
+        name: "confusion_matrix",
+        syntax: "CONFUSION_MATRIX(MODEL m, {TABLE t | (query)} [, task => '..'] \
+                 [, threshold => 0.5])",
+        description: "How many rows have which label and which prediction, for each pair that \
+                      occurs; a binary task predicts yes from the threshold on.",
+        example: "SELECT task, expected, predicted, rows FROM CONFUSION_MATRIX(MODEL ranker, \
+                  TABLE logs, threshold => 0.3)",
+        plan: confusion_matrix::plan,
     },
     Relation {
         name: "training_info",

@@ -5,16 +5,20 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
+use arrow::compute::SortOptions;
 use arrow::datatypes::SchemaRef;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{DFSchema, DFSchemaRef};
 use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::logical_expr::{Expr, Extension, LogicalPlan, UserDefinedLogicalNodeCore};
-use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr};
+use datafusion::physical_expr::expressions::Column;
+use datafusion::physical_expr::{
+    EquivalenceProperties, LexOrdering, OrderingRequirements, PhysicalExpr, PhysicalSortExpr,
+};
 use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType};
 use datafusion::physical_plan::{
-    DisplayAs, DisplayFormatType, ExecutionPlan, Partitioning, PlanProperties,
+    DisplayAs, DisplayFormatType, Distribution, ExecutionPlan, Partitioning, PlanProperties,
 };
 
 /// What a statement does.
@@ -27,6 +31,12 @@ pub trait Action: Send + Sync + fmt::Debug {
 
     /// The columns of its result; none for a statement that returns nothing.
     fn schema(&self) -> SchemaRef;
+
+    /// The order in which it reads its queries, as columns, for one that reads them row by row; none where
+    /// any order of any number of partitions will do.
+    fn input_order(&self) -> Vec<(usize, SortOptions)> {
+        Vec::new()
+    }
 
     /// Does it. `inputs` are the statement's queries; dropping the stream cancels.
     ///
@@ -168,6 +178,27 @@ impl ExecutionPlan for StatementExec {
 
     fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
         self.inputs.iter().collect()
+    }
+
+    fn required_input_distribution(&self) -> Vec<Distribution> {
+        let one = match self.action.input_order().is_empty() {
+            true => Distribution::UnspecifiedDistribution,
+            false => Distribution::SinglePartition,
+        };
+        vec![one; self.inputs.len()]
+    }
+
+    fn required_input_ordering(&self) -> Vec<Option<OrderingRequirements>> {
+        let order = self.action.input_order();
+        let inputs = self.inputs.iter().map(|input| {
+            let schema = input.schema();
+            let order = order.iter().map(|&(column, options)| {
+                let column = Column::new(schema.field(column).name(), column);
+                PhysicalSortExpr::new(Arc::new(column), options)
+            });
+            LexOrdering::new(order).map(OrderingRequirements::from)
+        });
+        inputs.collect()
     }
 
     fn apply_expressions(

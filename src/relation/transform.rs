@@ -14,6 +14,7 @@ use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::parser::Parser;
 
 use crate::error::{Error, Result};
+use crate::feature::find_name;
 use crate::store::FittedModel;
 
 /// Who turns the list's SQL into expressions: the planner of the statement that has the list, or the
@@ -168,8 +169,11 @@ pub fn apply(
             Item::Named(name, expr) => add(&name, row_wise(*expr, &schema, planner)?)?,
         }
     }
+    let known = || schema.fields().iter().map(|f| f.name().as_str());
+    let always = always.iter().filter_map(|name| find_name(known(), name));
+    let always: Vec<usize> = always.collect();
     for (i, field) in schema.fields().iter().enumerate() {
-        if always.contains(field.name()) && !names.contains(field.name()) {
+        if always.contains(&i) && !names.contains(field.name()) {
             names.push(field.name().clone());
             exprs.push(column(i).alias(field.name()));
         }

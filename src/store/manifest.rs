@@ -71,6 +71,18 @@ pub struct StoredScore {
     pub calibration_error: Option<f64>,
     /// Root mean squared error of the probability, or of the number.
     pub rmse: Option<f64>,
+    /// Mean cross entropy over that of the share of positives.
+    #[serde(default)]
+    pub normalized_entropy: Option<f64>,
+    /// Mean absolute error of the probability.
+    #[serde(default)]
+    pub mae: Option<f64>,
+    /// Share of rows whose label is the likelier one.
+    #[serde(default)]
+    pub accuracy: Option<f64>,
+    /// Mean of the F1s of both labels, each predicted where it is the likelier one.
+    #[serde(default)]
+    pub macro_f1: Option<f64>,
 }
 
 impl Manifest {

@@ -5,7 +5,9 @@ use super::shard::{Shard, in_shares};
 use super::threads::Workers;
 use crate::error::{Error, Result};
 use crate::feature::{EncodedBatch, Order, RowSet, TaskKind};
-use crate::metric;
+use crate::metric::mae::Mae;
+use crate::metric::normalized_entropy::NormalizedEntropy;
+use crate::metric::{self, Additive};
 
 /// What the rows say of one task.
 #[derive(Clone, Debug, Default)]
@@ -26,6 +28,14 @@ pub struct TaskScore {
     pub calibration_error: Option<f64>,
     /// Root mean squared error of the probability, or of the number.
     pub rmse: Option<f64>,
+    /// Mean cross entropy over that of the share of positives.
+    pub normalized_entropy: Option<f64>,
+    /// Mean absolute error of the probability, or of the number.
+    pub mae: Option<f64>,
+    /// Share of rows whose label is the likeliest one.
+    pub accuracy: Option<f64>,
+    /// Mean of the F1s of the labels, each predicted where it is the likeliest one.
+    pub macro_f1: Option<f64>,
 }
 
 /// Scores of every task over `rows`, in task order. `groups` is the id column of users, for gauc.
@@ -118,6 +128,7 @@ impl Seen {
         match kind {
             TaskKind::Binary => {
                 let p: Vec<f32> = outputs.iter().map(|x| 1. / (1. + (-x).exp())).collect();
+                let likelier: Vec<f32> = p.iter().map(|&p| likelier(p)).collect();
                 TaskScore {
                     positives: Some(labels.iter().filter(|&&y| y == 1.).count() as u64),
                     auc: metric::auc::auc(labels, &outputs),
@@ -125,11 +136,17 @@ impl Seen {
                     log_loss: mean(self.plain),
                     calibration_error: metric::calibration_error::calibration_error(labels, &p),
                     rmse: metric::rmse::rmse(labels, &p),
+                    normalized_entropy: NormalizedEntropy::of(labels, &p).value(),
+                    mae: Mae::of(labels, &p).value(),
+                    accuracy: metric::accuracy::accuracy(labels, &likelier),
+                    macro_f1: metric::macro_f1::macro_f1(labels, &likelier),
                     ..score
                 }
             }
             TaskKind::MultiClass(_) => TaskScore {
                 log_loss: mean(self.plain),
+                accuracy: metric::accuracy::accuracy(labels, &outputs),
+                macro_f1: metric::macro_f1::macro_f1(labels, &outputs),
                 ..score
             },
             TaskKind::Regression(target) => {
@@ -139,10 +156,19 @@ impl Seen {
                 let (labels, outputs) = (restore(labels), restore(&outputs));
                 TaskScore {
                     rmse: metric::rmse::rmse(&labels, &outputs),
+                    mae: Mae::of(&labels, &outputs).value(),
                     ..score
                 }
             }
         }
+    }
+}
+
+/// The label that a probability speaks for; NaN for none.
+fn likelier(p: f32) -> f32 {
+    match p.is_nan() {
+        true => p,
+        false => f32::from(p >= 0.5),
     }
 }
 

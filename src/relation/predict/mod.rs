@@ -95,13 +95,8 @@ impl How {
             precision.parse::<Precision>()?;
             how.precision = precision;
         }
-        if let Some(value) = call.value("batch_size")? {
-            let rows = value.as_u64().filter(|rows| (1..=MAX_BATCH).contains(rows));
-            how.batch_size = Some(rows.ok_or_else(|| {
-                Error::plan(format!(
-                    "option batch_size: expected a whole number from 1 to {MAX_BATCH}, got {value}"
-                ))
-            })? as usize);
+        if let Some(rows) = call.whole_number("batch_size", 1..=MAX_BATCH)? {
+            how.batch_size = Some(rows as usize);
         }
         Ok(how)
     }
