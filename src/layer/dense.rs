@@ -134,7 +134,7 @@ impl Dense {
         ];
         let (layer, x, out) = (self.selected(None)?, x.shallow_clone(), y.shallow_clone());
         Ok(tape.record(inputs, y, move |dy, workspace| {
-            layer.gradients::<E>(&x, &out, dy, product, workspace)
+            layer.gradients::<E>(&x, &out, dy, product.shallow_clone(), workspace)
         }))
     }
 

@@ -113,8 +113,10 @@ impl Gates {
             self.weight.shallow_clone(),
             self.bias.shallow_clone(),
         ];
-        let (gates, x, mut dlogits) = (self.share(), x.shallow_clone(), logits);
+        let (gates, x) = (self.share(), x.shallow_clone());
         Ok(tape.record(inputs, mixed, move |dmixed, workspace| {
+            // Nobody needs the logits any more.
+            let mut dlogits = logits.shallow_clone();
             let mut dbias = workspace.zeros(&gates.bias.size(), Kind::Float)?;
             let mut dexperts = workspace.take(&experts.size(), T::KIND)?;
             mixture::backward::<T>(

@@ -83,8 +83,9 @@ impl Workspace {
 }
 
 /// Turns the gradient of an output into those of the inputs; an undefined one for an input that needs
-/// none. It takes its buffers from the workspace.
-type Backward = Box<dyn FnOnce(&Tensor, &Workspace) -> Result<Vec<Tensor>>>;
+/// none. It takes its buffers from the workspace, and leaves those of the pass as the next way back needs
+/// them.
+type Backward = Box<dyn Fn(&Tensor, &Workspace) -> Result<Vec<Tensor>>>;
 
 struct Record {
     inputs: Vec<Tensor>,
@@ -155,7 +156,7 @@ impl<'a> Tape<'a> {
         &self,
         inputs: Vec<Tensor>,
         output: Tensor,
-        backward: impl FnOnce(&Tensor, &Workspace) -> Result<Vec<Tensor>> + 'static,
+        backward: impl Fn(&Tensor, &Workspace) -> Result<Vec<Tensor>> + 'static,
     ) -> Tensor {
         let output = output.set_requires_grad(true);
         self.records.borrow_mut().push(Record {
@@ -166,20 +167,36 @@ impl<'a> Tape<'a> {
         output
     }
 
-    /// The gradients of `loss`, a scalar, with respect to `leaves`; undefined where it does not depend
-    /// on one.
+    /// The gradients of each of `losses`, scalars, by itself with respect to `leaves`: one pass, and a way back
+    /// for each. They are undefined where a loss does not depend on a leaf.
     ///
     /// # Errors
     /// `Torch` when libtorch fails.
+    pub fn backward_each(self, losses: &[Tensor], leaves: &[Tensor]) -> Result<Vec<Vec<Tensor>>> {
+        let walks = losses.iter().enumerate();
+        walks
+            .map(|(i, loss)| self.walk(loss, leaves, i + 1 < losses.len()))
+            .collect()
+    }
+
+    /// The gradients of one loss.
+    ///
+    /// # Errors
+    /// As [`Tape::backward_each`].
+    #[cfg(test)]
     pub fn backward(self, loss: &Tensor, leaves: &[Tensor]) -> Result<Vec<Tensor>> {
-        let mut records = self.records.into_inner();
+        self.walk(loss, leaves, false)
+    }
+
+    /// `again` says whether there will be another walk.
+    fn walk(&self, loss: &Tensor, leaves: &[Tensor], again: bool) -> Result<Vec<Tensor>> {
+        let records = self.records.borrow();
         let outputs = records.iter().map(|r| &r.output);
         let mut gradients = Gradients::new(leaves.iter().chain(outputs));
         let mut roots = vec![loss.shallow_clone()];
-        while let Some(record) = records.pop() {
+        for (i, record) in records.iter().enumerate().rev() {
             gradients.flow(&mut roots, true)?;
-            let at = leaves.len() + records.len();
-            let Some(gradient) = gradients.sums[at].take() else {
+            let Some(gradient) = gradients.sums[leaves.len() + i].take() else {
                 continue;
             };
             let found = {
@@ -200,7 +217,7 @@ impl<'a> Tape<'a> {
                 }
             }
         }
-        gradients.flow(&mut roots, false)?;
+        gradients.flow(&mut roots, again)?;
         gradients.sums.truncate(leaves.len());
         let sums = gradients.sums.into_iter();
         Ok(sums.map(|sum| sum.unwrap_or_else(Tensor::new)).collect())
@@ -287,10 +304,15 @@ mod tests {
         let unused = triple(&tape, &b);
         let loss = (&w + &u * &a).sum(Kind::Float); // sum(27 a b + 3 a^2)
         drop(unused);
-        let gradients = tape.backward(&loss, &[a, b]).unwrap();
+        let twice = &loss * 2.;
+        let gradients = tape.backward_each(&[loss, twice], &[a, b]).unwrap();
         let values = |t: &Tensor| Vec::<f32>::try_from(t).unwrap();
-        assert_eq!(values(&gradients[0]), [27. + 6., 27. * -2. - 12.]);
-        assert_eq!(values(&gradients[1]), [27., -54.]);
+        assert_eq!(values(&gradients[0][0]), [27. + 6., 27. * -2. - 12.]);
+        assert_eq!(values(&gradients[0][1]), [27., -54.]);
+        // The second way back finds what the first did.
+        for (one, two) in gradients[0].iter().zip(&gradients[1]) {
+            assert_eq!(values(&(one * 2.)), values(two));
+        }
     }
 
     #[test]

@@ -272,7 +272,8 @@ pub static ALL: &[OptionSpec] = &[
     ),
     option!(
         "loss_weighting",
-        "how the tasks' losses become one: fixed, uncertainty, dwa or rlw",
+        "how the tasks' losses become one: fixed, uncertainty, dwa, rlw, gradnorm, metabalance, pcgrad, mgda, \
+         cagrad or famo",
         train.loss_weighting,
         loss_weighting
     ),

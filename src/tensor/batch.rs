@@ -32,6 +32,15 @@ impl Batch {
             labels: matrix(&encoded.labels, total, rows)?.f_to_device(device)?,
         })
     }
+
+    /// The same rows once more, sharing their memory.
+    pub fn share(&self) -> Self {
+        Self {
+            ids: self.ids.shallow_clone(),
+            numbers: self.numbers.shallow_clone(),
+            labels: self.labels.shallow_clone(),
+        }
+    }
 }
 
 /// Some rows of a row-major buffer of `total` rows.

@@ -57,6 +57,25 @@ impl Element for bf16 {
     }
 }
 
+/// The sum of products, in parts that become vector lanes.
+#[inline(always)]
+pub fn dot<T: Element>(a: &[T], b: &[T]) -> f32 {
+    // A vector register of the widest kind.
+    const LANES: usize = 16;
+    let mut lanes = [0f32; LANES];
+    let (a_lanes, b_lanes) = (a.chunks_exact(LANES), b.chunks_exact(LANES));
+    let mut rest = 0.;
+    for (x, y) in a_lanes.remainder().iter().zip(b_lanes.remainder()) {
+        rest += x.widen() * y.widen();
+    }
+    for (a, b) in a_lanes.zip(b_lanes) {
+        for i in 0..LANES {
+            lanes[i] += a[i].widen() * b[i].widen();
+        }
+    }
+    lanes.iter().sum::<f32>() + rest
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

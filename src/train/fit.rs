@@ -6,20 +6,17 @@ use tch::{Device, Kind};
 
 use super::early_stop::EarlyStop;
 use super::evaluate::{TaskScore, evaluate};
+use super::learner::{Learner, Rows};
 use super::loss::Loss;
-use super::optimizer::{DenseOptimizer, Ids, RowOptimizer};
 use super::options::TrainOptions;
 use super::prefetch::prefetched;
 use super::report::{Epoch, TrainingEvent};
 use super::running::Running;
-use super::shard::{Shard, Step, in_shares};
-use super::threads::Workers;
-use super::weighting;
 use crate::error::{Error, Result};
-use crate::feature::{Budget, EncodedBatch, Order, RowSet, TaskKind};
-use crate::layer::{Params, renew};
-use crate::model::{Architecture, FunnelRule, Network, Spec, TABLE};
-use crate::tensor::batch::{Batch, Resident};
+use crate::feature::{Budget, Order, RowSet, TaskKind};
+use crate::layer::Params;
+use crate::model::{Architecture, FunnelRule, Spec};
+use crate::tensor::batch::Resident;
 
 /// All that one training needs.
 pub struct Fit<'a> {
@@ -113,7 +110,7 @@ pub fn fit(
         let _guard = tch::no_grad_guard();
         stop.restore(&everything)?
     };
-    trainer.dense.refresh()?;
+    trainer.learner.dense.refresh()?;
     if let (Some(best), Some(eval)) = (best_epoch, fit.eval)
         && best != last
     {
@@ -191,44 +188,10 @@ fn resident<'a>(fit: &Fit<'a>) -> Result<Option<(Resident, Memory<'a>)>> {
     }
 }
 
-/// Rows of a share of a step at the least: fewer are not worth a thread.
-const MIN_SHARE: usize = 128;
-
-/// The rows of a step.
-enum Rows<'a> {
-    /// Encoded, on the CPU.
-    Encoded(&'a EncodedBatch),
-    /// On the device already, with their labels on the CPU.
-    Resident(Batch, Vec<f32>),
-}
-
-impl Rows<'_> {
-    fn count(&self) -> usize {
-        match self {
-            Self::Encoded(encoded) => encoded.rows,
-            Self::Resident(batch, _) => batch.ids.size()[0] as usize,
-        }
-    }
-
-    /// `[B, T]`.
-    fn labels(&self) -> &[f32] {
-        match self {
-            Self::Encoded(encoded) => &encoded.labels,
-            Self::Resident(_, labels) => labels,
-        }
-    }
-}
-
-/// Network, optimizers and what an epoch needs beside them.
+/// What learns, and what an epoch needs beside it.
 struct Trainer<'a> {
     fit: &'a Fit<'a>,
-    workers: Workers,
-    shards: Vec<Shard>,
-    dense: DenseOptimizer,
-    table: RowOptimizer,
-    weighting: Box<dyn weighting::LossWeighting>,
-    /// Whether the weighting must hear of every step.
-    reads_steps: bool,
+    learner: Learner,
     /// The train rows, where they are kept on a GPU.
     resident: Option<(Resident, Memory<'a>)>,
     report: &'a dyn Fn(&TrainingEvent) -> bool,
@@ -241,48 +204,9 @@ impl<'a> Trainer<'a> {
         params: &Params,
         report: &'a dyn Fn(&TrainingEvent) -> bool,
     ) -> Result<Self> {
-        let options = fit.options;
-        // Building a network makes the weights; those that work with them come below.
-        let network = Network::new(fit.architecture, spec, fit.table_rows as i64, params)?;
-        let flat = params.flatten(TABLE)?;
-        let working = params.working(fit.products)?;
-        let dense = working.dense(TABLE).into_iter();
-        let dense: Vec<_> = dense.map(|(_, tensor)| tensor).collect();
-        let strategy = weighting::find(&options.loss_weighting)?;
-        let setup = weighting::Setup {
-            tasks: fit.spec.tasks.len(),
-            learn_rate: options.learn_rate,
-            seed: options.seed,
-        };
-        let shards = match fit.device {
-            Device::Cpu => fit.threads.clamp(1, options.batch_size.div_ceil(MIN_SHARE)),
-            _ => 1,
-        };
-        let losses: Vec<_> = fit.tasks.iter().map(|(loss, _)| loss.clone()).collect();
-        let (architecture, rows, device) = (fit.architecture, fit.table_rows, fit.device);
-        let shards = (0..shards)
-            .map(|_| Shard::new(architecture, spec, rows, &working, &losses, device))
-            .collect::<Result<Vec<_>>>()?;
         Ok(Self {
             fit,
-            workers: Workers::start(shards.len())?,
-            shards,
-            dense: DenseOptimizer::new(
-                options.optimizer.dense(),
-                options.learn_rate,
-                options.l2_reg,
-                flat,
-                &dense,
-            ),
-            table: RowOptimizer::new(
-                options.optimizer.rows(),
-                options.table_learn_rate(),
-                options.l2_reg,
-                network.table(),
-                fit.offsets.clone(),
-            ),
-            weighting: (strategy.build)(&setup),
-            reads_steps: strategy.reads_steps,
+            learner: Learner::new(fit, spec, params)?,
             resident: resident(fit)?,
             report,
         })
@@ -309,7 +233,8 @@ impl<'a> Trainer<'a> {
             rows += now.count() as u64;
             let done = (epoch - 1) as f64 + (batch - 1) as f64 / batches as f64;
             let progress = done / options.epochs as f64;
-            self.step(now, [seed, epoch as u64, batch], progress, &mut running)?;
+            let seed = [seed, epoch as u64, batch];
+            self.learner.step(&now, seed, progress, &mut running)?;
             if batch % 16 == 1 || batch == batches {
                 running.check(epoch)?;
             }
@@ -345,75 +270,16 @@ impl<'a> Trainer<'a> {
         }
         self.resident = resident;
         running.check(epoch)?;
-        self.weighting.after_epoch(&running.means());
+        self.learner.after_epoch(&running.means());
         let scores = running.scores();
         Ok(self.rows(epoch, "train", start, &scores, &running.mean_weights()))
-    }
-
-    /// One step of all optimizers.
-    fn step(
-        &mut self,
-        rows: Rows,
-        seed: [u64; 3],
-        progress: f64,
-        running: &mut Running,
-    ) -> Result<()> {
-        let inside = running.count(rows.labels());
-        let mut weights = self.weighting.weights();
-        for (weight, factor) in weights.iter_mut().zip(&self.fit.options.loss_weights) {
-            *weight *= factor;
-        }
-        running.weigh(&weights);
-        let step = Step {
-            rows: rows.count(),
-            inside: &inside,
-            weights: &weights,
-            seed,
-            progress,
-        };
-        let workers = &self.workers;
-        let labels = rows.labels().to_vec();
-        let (ids, mut shares) = match rows {
-            Rows::Encoded(encoded) => {
-                let run = |shard: &mut Shard, rows, index| {
-                    let batch = Batch::rows(encoded, rows, shard.device())?;
-                    shard.run(&step, batch, index)
-                };
-                let shares = in_shares(workers, &mut self.shards, encoded.rows, run)?;
-                (Ids::Host(&encoded.ids), shares)
-            }
-            Rows::Resident(batch, _) => {
-                let ids = batch.ids.flatten(0, -1);
-                let one = self.shards.iter_mut().zip([batch]).collect();
-                let run = |(shard, batch): (&mut Shard, Batch)| shard.run(&step, batch, 0);
-                (Ids::Device(ids), workers.run(one, run)?)
-            }
-        };
-        let fields: Vec<_> = shares.iter_mut().filter_map(|s| s.fields.take()).collect();
-        self.table.step(ids, &fields, workers)?;
-        if self.reads_steps {
-            let mut losses: Vec<_> = inside.iter().map(|&n| (n > 0).then_some(0.)).collect();
-            for share in &shares {
-                for (loss, part) in losses.iter_mut().zip(&share.losses) {
-                    if let Some(loss) = loss {
-                        *loss += part.f_double_value(&[])?;
-                    }
-                }
-            }
-            self.weighting.after_step(&losses);
-        }
-        let seen = shares.iter_mut().map(|s| std::mem::take(&mut s.seen));
-        renew(seen.collect())?;
-        running.add(&labels, &shares, inside);
-        let dense: Vec<_> = shares.into_iter().map(|share| share.dense).collect();
-        self.dense.step(&dense, workers)
     }
 
     /// Every task over `rows`.
     fn score(&mut self, rows: &RowSet) -> Result<Vec<TaskScore>> {
         let (fit, report) = (self.fit, self.report);
         let go_on = || report(&TrainingEvent::Evaluating);
-        let (workers, shards) = (&self.workers, &mut self.shards);
+        let (workers, shards) = (&self.learner.workers, &mut self.learner.shards);
         let batch = fit.options.batch_size;
         evaluate(
             workers,

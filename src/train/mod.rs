@@ -4,6 +4,8 @@
 mod early_stop;
 mod evaluate;
 mod fit;
+mod fusion;
+mod learner;
 mod loss;
 pub mod optimizer;
 mod options;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::optimizer::{Optimizer, RowOptimizer, Rule};
+use super::weighting::{self, Reads};
 use crate::error::Result;
 use crate::layer::Params;
 use crate::model::{Architecture, Network, Spec, TABLE};
@@ -79,11 +80,18 @@ impl TrainOptions {
         let width = architecture.row_width(spec) as usize;
         let copies = if self.early_stop { 2 } else { 1 };
         let moments = RowOptimizer::state_bytes(self.optimizer.rows(), table_rows, width);
-        let weights =
-            4 * copies * (table_rows * width + dense) + 4 * dense * (3 + threads) + moments;
+        // Ways back through the network; the gradients of several are kept once more, summed over the
+        // threads.
+        let (walks, kept) = match weighting::find(&self.loss_weighting)?.reads {
+            Reads::Gradients => (spec.tasks.len() + 1, spec.tasks.len() + 2),
+            _ => (1, 0),
+        };
+        let weights = 4 * copies * (table_rows * width + dense)
+            + 4 * dense * (3 + kept + walks * threads)
+            + moments;
         // Of every value on the way: the product, what becomes of it, a copy beside others, and the
         // gradients of both.
-        let row = 20 * (shapes.outputs() + architecture.reads(spec) as usize);
+        let row = (12 + 8 * walks) * (shapes.outputs() + architecture.reads(spec) as usize);
         let rows = rows.min(self.batch_size as u64) as usize;
         Ok(weights.saturating_add(row.saturating_mul(rows)))
     }

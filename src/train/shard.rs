@@ -34,8 +34,8 @@ pub struct Shard {
 pub struct Step<'a> {
     /// Rows of the batch in each task's sample space.
     pub inside: &'a [u64],
-    /// The tasks' weights in the loss.
-    pub weights: &'a [f64],
+    /// The tasks' weights in the loss; without them each task gets gradients by itself.
+    pub weights: Option<&'a [f64]>,
     /// Rows of the batch.
     pub rows: usize,
     /// What dropout draws from, besides the number of the share.
@@ -50,12 +50,19 @@ pub struct Share {
     pub losses: Vec<Tensor>,
     /// `[B, width]` of each task.
     pub logits: Vec<Tensor>,
-    /// Gradients of the dense weights, by name.
-    pub dense: Vec<Tensor>,
-    /// Gradient of the network's input: `[B, F]`; none without id columns.
-    pub fields: Option<Tensor>,
+    /// Those of the weighted loss. Without weights those of each task's, then those of what belongs to no
+    /// task, if there is any.
+    pub gradients: Vec<Gradients>,
     /// What concerns the network's buffers.
     pub seen: Vec<Seen>,
+}
+
+/// The way down of one loss.
+pub struct Gradients {
+    /// Of the dense weights, by name; undefined where the loss does not depend on one.
+    pub dense: Vec<Tensor>,
+    /// Of the network's input, contiguous: `[B, F]`; none without id columns.
+    pub fields: Option<Tensor>,
 }
 
 impl Shard {
@@ -112,16 +119,86 @@ impl Shard {
     /// # Errors
     /// `Torch` when the device has no memory left.
     pub fn run(&mut self, step: &Step, batch: Batch, index: u64) -> Result<Share> {
+        let tape = self.tape(step, index);
+        let (flat, logits, losses) = self.forward(step, &batch, &tape)?;
+        let penalties = tape.penalties().into_iter();
+        let penalty = penalties
+            .chain(self.network.penalty(&logits)?)
+            .reduce(|sum, penalty| sum + penalty);
+        let penalty = match penalty {
+            Some(penalty) => Some(penalty.f_div_scalar(step.rows.max(1) as f64)?),
+            None => None,
+        };
+        let roots: Vec<Tensor> = match step.weights {
+            Some(weights) => {
+                let weighted = losses.iter().zip(weights).map(|(loss, &w)| loss * w);
+                let sum = weighted.chain(penalty).reduce(|sum, loss| sum + loss);
+                sum.into_iter().collect()
+            }
+            None => {
+                let losses = losses.iter().map(Tensor::shallow_clone);
+                losses.chain(penalty).collect()
+            }
+        };
+        let mut leaves: Vec<Tensor> = self.leaves.iter().map(Tensor::shallow_clone).collect();
+        let has_ids = flat.requires_grad();
+        if has_ids {
+            leaves.push(flat.shallow_clone());
+        }
+        let losses = losses.iter().map(Tensor::detach).collect();
+        let logits = logits.iter().map(Tensor::detach).collect();
+        let seen = tape.seen();
+        let walks = tape.backward_each(&roots, &leaves)?;
+        let gradients = walks.into_iter().map(|mut dense| {
+            let fields = has_ids.then(|| dense.pop()).flatten();
+            let fields = fields.map(|fields| match fields.defined() {
+                true => fields.f_contiguous(),
+                false => flat.f_zeros_like(),
+            });
+            Ok(Gradients {
+                fields: fields.transpose()?,
+                dense,
+            })
+        });
+        Ok(Share {
+            losses,
+            logits,
+            gradients: gradients.collect::<Result<_>>()?,
+            seen,
+        })
+    }
+
+    /// The losses of its part of a batch once more, with the units left out that [`Shard::run`] leaves out
+    /// on the CPU.
+    ///
+    /// # Errors
+    /// `Torch` when the device has no memory left.
+    pub fn losses(&mut self, step: &Step, batch: Batch, index: u64) -> Result<Vec<Tensor>> {
+        let _guard = tch::no_grad_guard();
+        let tape = self.tape(step, index);
+        Ok(self.forward(step, &batch, &tape)?.2)
+    }
+
+    /// Begins a pass over a share.
+    fn tape(&self, step: &Step, index: u64) -> Tape<'_> {
         self.workspace.start();
         let [seed, epoch, number] = step.seed;
         let draws = Draws::new(&[seed, epoch, number, index]);
-        let tape = Tape::new(draws, &self.workspace).at(step.progress);
-        let mode = Mode::Train(&tape);
+        Tape::new(draws, &self.workspace).at(step.progress)
+    }
+
+    /// The network's input, the logits of all tasks, and the losses.
+    fn forward(
+        &self,
+        step: &Step,
+        batch: &Batch,
+        tape: &Tape,
+    ) -> Result<(Tensor, Vec<Tensor>, Vec<Tensor>)> {
+        let mode = Mode::Train(tape);
         let input = self.network.embed(&batch.ids, &batch.numbers, mode)?;
-        let has_ids = batch.ids.size()[1] > 0;
-        let flat = input.flat.set_requires_grad(has_ids);
+        let flat = input.flat.set_requires_grad(batch.ids.size()[1] > 0);
         let logits = self.network.logits(&input, &self.tasks, mode)?;
-        let losses: Vec<Tensor> = logits
+        let losses = logits
             .iter()
             .zip(&self.losses)
             .zip(step.inside)
@@ -132,32 +209,7 @@ impl Shard {
                 Ok(sum.f_div_scalar(inside.max(1) as f64)?)
             })
             .collect::<Result<_>>()?;
-        let loss = losses
-            .iter()
-            .zip(step.weights)
-            .map(|(loss, &weight)| loss * weight)
-            .reduce(|sum, loss| sum + loss)
-            .unwrap_or_else(|| Tensor::from(0f32));
-        let of_logits = self.network.penalty(&logits)?;
-        let penalties = tape.penalties().into_iter().chain(of_logits);
-        let loss = penalties.fold(loss, |loss, penalty| {
-            loss + penalty / step.rows.max(1) as f64
-        });
-        let mut leaves: Vec<Tensor> = self.leaves.iter().map(Tensor::shallow_clone).collect();
-        if has_ids {
-            leaves.push(flat);
-        }
-        let losses = losses.iter().map(Tensor::detach).collect();
-        let logits = logits.iter().map(Tensor::detach).collect();
-        let seen = tape.seen();
-        let mut dense = tape.backward(&loss, &leaves)?;
-        Ok(Share {
-            losses,
-            logits,
-            fields: has_ids.then(|| dense.pop()).flatten(),
-            dense,
-            seen,
-        })
+        Ok((flat, logits, losses))
     }
 }
 

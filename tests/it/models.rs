@@ -132,3 +132,58 @@ async fn statistics_are_a_part_of_the_model() {
     }
     assert!(scores.iter().all(|s| *s == scores[0]));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_loss_weighting_learns() {
+    let models = tempfile::tempdir().unwrap();
+    let builder = Engine::builder().model_dir(models.path()).device("cpu");
+    let engine = builder.threads(2).build().unwrap();
+    run(&engine, LOGS).await;
+    // No batch has many rows that say whether a click was liked.
+    run(
+        &engine,
+        "CREATE TABLE liked AS SELECT *, CASE WHEN item_id = 2 THEN click END AS liked FROM logs",
+    )
+    .await;
+    let names = [
+        "fixed",
+        "uncertainty",
+        "dwa",
+        "rlw",
+        "gradnorm",
+        "metabalance",
+        "pcgrad",
+        "mgda",
+        "cagrad",
+        "famo",
+    ];
+    for name in names {
+        for architecture in ["mmoe", "aitm"] {
+            let create = format!(
+                "CREATE OR REPLACE MODEL m OPTIONS (model_type = '{architecture}', \
+                 input_label_cols = ['buy', 'click', 'liked'], funnel = ['click', 'buy'], scenario_col = 'scene', \
+                 user_col = 'user_id', item_col = 'item_id', hidden_units = [32, 16], expert_units = [32, 16], \
+                 tower_units = [16], num_experts = 2, epochs = 12, batch_size = 128, learn_rate = 0.003, \
+                 data_split_method = 'no_split', loss_weighting = '{name}') AS SELECT * FROM liked"
+            );
+            run(&engine, &create).await;
+            let evaluate = "SELECT task, auc FROM EVALUATE(MODEL m, TABLE liked)";
+            let auc = run(&engine, evaluate).await;
+            let auc = auc[0].column(1).as_primitive::<Float64Type>();
+            let auc = auc.values();
+            assert!(
+                auc.iter().all(|auc| *auc > 0.95),
+                "{name}, {architecture}: {auc:?}"
+            );
+            let weights = "SELECT epoch, weight FROM TRAINING_INFO(MODEL m)";
+            let weights = run(&engine, weights).await;
+            let weights = weights[0].column(1).as_primitive::<Float64Type>();
+            assert_eq!(weights.len(), 36, "{name}");
+            let good = |w: &f64| w.is_finite() && *w >= 0. && (name != "fixed" || *w == 1.);
+            assert!(
+                weights.values().iter().all(good),
+                "{name}, {architecture}: {weights:?}"
+            );
+        }
+    }
+}

@@ -4,8 +4,7 @@
 
 use multiversion::multiversion;
 
-use super::LANES;
-use crate::tensor::element::Element;
+use crate::tensor::element::{Element, dot};
 
 /// B, G, E and H.
 #[derive(Clone, Copy, Debug)]
@@ -124,21 +123,4 @@ pub fn backward<T: Element>(
             }
         }
     }
-}
-
-/// The sum of products, in parts that become vector lanes.
-#[inline(always)]
-fn dot<T: Element>(a: &[T], b: &[T]) -> f32 {
-    let mut lanes = [0f32; LANES];
-    let (a_lanes, b_lanes) = (a.chunks_exact(LANES), b.chunks_exact(LANES));
-    let mut rest = 0.;
-    for (x, y) in a_lanes.remainder().iter().zip(b_lanes.remainder()) {
-        rest += x.widen() * y.widen();
-    }
-    for (a, b) in a_lanes.zip(b_lanes) {
-        for i in 0..LANES {
-            lanes[i] += a[i].widen() * b[i].widen();
-        }
-    }
-    lanes.iter().sum::<f32>() + rest
 }

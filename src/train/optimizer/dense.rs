@@ -1,5 +1,7 @@
 //! Steps of the dense weights, all of them at every batch. They lie in one buffer side by side.
 
+use std::ops::Range;
+
 use half::bf16;
 use multiversion::multiversion;
 use tch::{Device, Kind, Tensor};
@@ -121,10 +123,7 @@ impl DenseOptimizer {
                     copies: take(&mut copies, to - from),
                     gradients: gradients
                         .iter()
-                        .map(|g| match g.kind() {
-                            Kind::BFloat16 => Ok(Gradient::Half(&as_slice(g)?[from..to])),
-                            _ => Ok(Gradient::Full(&as_slice(g)?[from..to])),
-                        })
+                        .map(|g| Ok(Gradient::new(g)?.part(from..to)))
                         .collect::<Result<_>>()?,
                 });
             }
@@ -210,10 +209,42 @@ struct Piece<'a> {
     gradients: Vec<Gradient<'a>>,
 }
 
-/// A share's gradient of a piece.
-enum Gradient<'a> {
+/// A gradient's elements.
+#[derive(Clone, Copy)]
+pub enum Gradient<'a> {
+    /// In f32.
     Full(&'a [f32]),
+    /// In bfloat16.
     Half(&'a [bf16]),
+}
+
+impl<'a> Gradient<'a> {
+    /// Those of a contiguous tensor on the CPU.
+    ///
+    /// # Errors
+    /// `Internal` for any other tensor.
+    pub fn new(tensor: &'a Tensor) -> Result<Self> {
+        Ok(match tensor.kind() {
+            Kind::BFloat16 => Self::Half(as_slice(tensor)?),
+            _ => Self::Full(as_slice(tensor)?),
+        })
+    }
+
+    /// Those at some places.
+    pub fn part(self, places: Range<usize>) -> Self {
+        match self {
+            Self::Full(elements) => Self::Full(&elements[places]),
+            Self::Half(elements) => Self::Half(&elements[places]),
+        }
+    }
+
+    /// Adds them to as many sums.
+    pub fn add_to(self, sums: &mut [f32]) {
+        match self {
+            Self::Full(elements) => add(sums, elements),
+            Self::Half(elements) => add(sums, elements),
+        }
+    }
 }
 
 /// What a step of a weight needs to know.
@@ -236,10 +267,7 @@ impl Step {
             let sum = &mut sum[..to - from];
             sum.fill(0.);
             for gradient in &piece.gradients {
-                match gradient {
-                    Gradient::Full(gradient) => add(sum, &gradient[from..to]),
-                    Gradient::Half(gradient) => add(sum, &gradient[from..to]),
-                }
+                gradient.part(from..to).add_to(sum);
             }
             let weights = &mut piece.weights[from..to];
             let second = &mut piece.second[from..to];

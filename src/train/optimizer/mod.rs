@@ -6,7 +6,7 @@
 mod dense;
 mod rows;
 
-pub use dense::DenseOptimizer;
+pub use dense::{DenseOptimizer, Gradient};
 pub use rows::{Ids, RowOptimizer};
 
 use serde::{Deserialize, Serialize};

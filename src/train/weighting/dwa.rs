@@ -3,12 +3,12 @@
 //! `w_t = T softmax_t(r_t / 2)`, `r_t = L_t(k - 1) / L_t(k - 2)` over the last two epochs: a task whose
 //! loss falls slowly gains weight. The first two epochs weigh all tasks alike.
 
-use super::{LossWeighting, Strategy};
+use super::{LossWeighting, Reads, Strategy};
 
 /// The entry of the list.
 pub const STRATEGY: Strategy = Strategy {
     name: "dwa",
-    reads_steps: false,
+    reads: Reads::Epochs,
     build: |setup| {
         Box::new(Dwa {
             weights: vec![1.; setup.tasks],

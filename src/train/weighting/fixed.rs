@@ -1,11 +1,11 @@
 //! Constant weights: `L = sum_t w_t L_t`, with those of loss_weights, or 1 for each task.
 
-use super::{LossWeighting, Strategy};
+use super::{LossWeighting, Reads, Strategy};
 
 /// The entry of the list.
 pub const STRATEGY: Strategy = Strategy {
     name: "fixed",
-    reads_steps: false,
+    reads: Reads::Epochs,
     build: |setup| Box::new(Fixed { tasks: setup.tasks }),
 };
 

@@ -6,12 +6,12 @@
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
-use super::{LossWeighting, Strategy};
+use super::{LossWeighting, Reads, Strategy};
 
 /// The entry of the list.
 pub const STRATEGY: Strategy = Strategy {
     name: "rlw",
-    reads_steps: false,
+    reads: Reads::Epochs,
     build: |setup| {
         Box::new(Rlw {
             tasks: setup.tasks,

@@ -4,12 +4,13 @@
 //! `s_t`, the logarithm of the task's variance. Where a loss stays the same, its weight tends to
 //! `1 / (2 L_t)`.
 
-use super::{LossWeighting, Strategy};
+use super::adam::Adam;
+use super::{LossWeighting, Reads, Strategy};
 
 /// The entry of the list.
 pub const STRATEGY: Strategy = Strategy {
     name: "uncertainty",
-    reads_steps: true,
+    reads: Reads::Steps,
     build: |setup| {
         Box::new(Uncertainty {
             tasks: vec![Task::default(); setup.tasks],
@@ -23,13 +24,10 @@ struct Uncertainty {
     learn_rate: f64,
 }
 
-/// One task's `s` with the moments of its Adam steps.
 #[derive(Clone, Copy, Default)]
 struct Task {
     s: f64,
-    first: f64,
-    second: f64,
-    steps: i32,
+    adam: Adam,
 }
 
 impl LossWeighting for Uncertainty {
@@ -43,12 +41,7 @@ impl LossWeighting for Uncertainty {
                 continue;
             };
             let gradient = 0.5 - (-task.s).exp() * loss;
-            task.steps += 1;
-            task.first = 0.9 * task.first + 0.1 * gradient;
-            task.second = 0.999 * task.second + 0.001 * gradient * gradient;
-            let first = task.first / (1. - 0.9f64.powi(task.steps));
-            let second = task.second / (1. - 0.999f64.powi(task.steps));
-            task.s -= self.learn_rate * first / (second.sqrt() + 1e-8);
+            task.s -= task.adam.step(gradient, self.learn_rate);
         }
     }
 }
