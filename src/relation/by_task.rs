@@ -79,7 +79,7 @@ pub fn name_tasks(
         tasks: outcomes.into_iter().map(|o| o.task).collect(),
         schema: Arc::new(Schema::new(fields)),
     };
-    StatementNode::plan(Arc::new(action), vec![rows])
+    Ok(StatementNode::plan(Arc::new(action), vec![rows])?)
 }
 
 #[derive(Clone, Debug)]
