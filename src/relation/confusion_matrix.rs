@@ -51,7 +51,10 @@ fn classes(outcome: &Outcome, threshold: f64) -> (Expr, Expr) {
         TaskKind::Binary => {
             // As the data has it: 0 and 1, or false and true.
             let shown = |yes: Expr| {
-                let label = cast(cast(yes, DataType::Int64), outcome.label_type.clone());
+                let label = match &outcome.label_type {
+                    DataType::Boolean => yes,
+                    other => cast(cast(yes, DataType::Int64), other.clone()),
+                };
                 cast(label, DataType::Utf8)
             };
             let yes = outcome.probability().gt_eq(lit(threshold));

@@ -7,7 +7,7 @@ use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Float64Array, UInt32A
 use arrow::compute::kernels::cmp::eq;
 use arrow::compute::take;
 use arrow::datatypes::{DataType, Float32Type, Float64Type};
-use datafusion::common::{Column, DFSchema};
+use datafusion::common::{Column, DFSchema, ScalarValue};
 use datafusion::error::DataFusionError;
 use datafusion::logical_expr::planner::RelationPlannerContext;
 use datafusion::logical_expr::{
@@ -297,14 +297,21 @@ fn cross_entropy(arguments: &[ColumnarValue]) -> Result<ColumnarValue, DataFusio
 }
 
 fn zero_or_one(arguments: &[ColumnarValue]) -> Result<ColumnarValue, DataFusionError> {
-    let arrays = ColumnarValue::values_to_arrays(arguments)?;
-    let labels = arrays[1].as_primitive::<Float64Type>();
+    let (labels, is_constant) = match &arguments[1] {
+        ColumnarValue::Array(labels) => (labels.clone(), false),
+        ColumnarValue::Scalar(label) => (label.to_array()?, true),
+    };
+    let labels = labels.as_primitive::<Float64Type>();
     if let Some(wrong) = labels.iter().flatten().find(|y| *y != 0.0 && *y != 1.0) {
-        let task = arrays[0].as_string::<i32>().value(0);
+        let task = arguments[0].to_array(1)?;
+        let task = task.as_string::<i32>().value(0);
         return Err(DataFusionError::Execution(format!(
             "label {task:?} holds {wrong}: expected 0, 1 or NULL"
         )));
     }
     let labels: BooleanArray = labels.iter().map(|y| y.map(|y| y == 1.0)).collect();
-    Ok(ColumnarValue::Array(Arc::new(labels) as ArrayRef))
+    Ok(match is_constant {
+        true => ColumnarValue::Scalar(ScalarValue::try_from_array(&labels, 0)?),
+        false => ColumnarValue::Array(Arc::new(labels)),
+    })
 }
