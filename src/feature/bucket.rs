@@ -1,5 +1,6 @@
 //! Buckets of a number: where they begin, and which one a value falls into.
 
+use multiversion::multiversion;
 use serde::{Deserialize, Serialize};
 
 use super::layout::{FIRST_ID, NULL_ID};
@@ -59,17 +60,29 @@ fn firsts_up_to(cells: &[(f64, u64)], largest: u64) -> Vec<usize> {
     firsts
 }
 
-/// How many of `edges`, which rise, are no larger than `value`. No branch depends on the value.
-#[inline(always)]
-fn position(edges: &[f64], value: f64) -> usize {
-    let (mut from, mut len) = (0, edges.len());
-    while len > 1 {
-        let half = len / 2;
-        from += usize::from(edges[from + half - 1] <= value) * half;
-        len -= half;
+/// Writes for each value how many of `edges`, which rise, are no larger; none for NaN. Step by step for
+/// many values at once: no branch depends on them.
+#[multiversion(targets = "simd")]
+fn positions(edges: &[f64], values: &[f64], out: &mut [u32]) {
+    let size = (edges.len() + 1).next_power_of_two();
+    let mut padded = vec![f64::INFINITY; size];
+    padded[..edges.len()].copy_from_slice(edges);
+    let padded = padded.as_slice();
+    for (out, values) in out.chunks_mut(BLOCK).zip(values.chunks(BLOCK)) {
+        out.fill(0);
+        let mut step = size / 2;
+        while step > 0 {
+            for (at, value) in out.iter_mut().zip(values) {
+                let edge = padded[(*at as usize + step - 1) & (padded.len() - 1)];
+                *at += u32::from(edge <= *value) * step as u32;
+            }
+            step /= 2;
+        }
     }
-    from + usize::from(len == 1 && edges[from] <= value)
 }
+
+/// Values that are searched at once.
+pub(super) const BLOCK: usize = 256;
 
 /// A bucketed number among the model's inputs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -87,13 +100,13 @@ impl BucketPart {
         self.edges.len() + 1
     }
 
-    /// The id of a value's bucket in the column's own numbering; that of NULL for NaN.
-    #[inline(always)]
-    pub(super) fn id(&self, value: f64) -> u32 {
-        if value.is_nan() {
-            return NULL_ID;
+    /// Writes the ids of the values' buckets, of a column whose ids begin at `first`: that of NULL for NaN.
+    pub(super) fn ids(&self, first: u32, values: &[f64], out: &mut [u32]) {
+        positions(&self.edges, values, out);
+        for (id, value) in out.iter_mut().zip(values) {
+            let known = FIRST_ID + *id;
+            *id = first + if value.is_nan() { NULL_ID } else { known };
         }
-        FIRST_ID + position(&self.edges, value) as u32
     }
 }
 
@@ -118,18 +131,22 @@ impl PiecePart {
         self.bounds.len() - 1
     }
 
-    /// Where a value stands, counted in bins from the beginning of the first; NaN stands in the middle,
-    /// which is the median.
-    #[inline(always)]
-    pub(super) fn place(&self, value: f64) -> f32 {
+    /// Writes where values stand, counted in bins from the beginning of the first, as bits; NaN stands in
+    /// the middle, which is the median.
+    pub(super) fn places(&self, values: &[f64], out: &mut [u32]) {
         let bins = self.bins();
-        if value.is_nan() {
-            return bins as f32 / 2.0;
+        positions(&self.bounds[1..bins], values, out);
+        for (place, value) in out.iter_mut().zip(values) {
+            let bin = *place as usize;
+            let (from, to) = (self.bounds[bin], self.bounds[bin + 1]);
+            let at = bin as f64 + (value - from) / (to - from);
+            let at = if value.is_nan() {
+                bins as f64 / 2.0
+            } else {
+                at
+            };
+            *place = (at.clamp(-BEYOND, BEYOND) as f32).to_bits();
         }
-        let bin = position(&self.bounds[1..bins], value);
-        let (from, to) = (self.bounds[bin], self.bounds[bin + 1]);
-        let place = bin as f64 + (value - from) / (to - from);
-        place.clamp(-BEYOND, BEYOND) as f32
     }
 }
 
@@ -191,17 +208,19 @@ mod tests {
     fn values_fall_between_the_edges() {
         for len in 0..20 {
             let edges: Vec<_> = (0..len).map(f64::from).collect();
-            for value in [-1.0, -0.5, 0.0, 0.5, 3.0, 18.5, 40.0] {
-                let expected = edges.iter().filter(|e| **e <= value).count();
-                assert_eq!(position(&edges, value), expected, "{len} {value}");
-            }
+            let values: Vec<_> = (0..2 * BLOCK).map(|v| v as f64 / 16.0 - 1.0).collect();
+            let mut out = vec![9; values.len()];
+            positions(&edges, &values, &mut out);
+            let count = |value: &f64| edges.iter().filter(|e| *e <= value).count() as u32;
+            assert_eq!(out, values.iter().map(count).collect::<Vec<_>>(), "{len}");
         }
         let part = BucketPart {
             slot: 0,
             edges: vec![1.0, 5.0],
         };
-        let ids = [f64::NAN, -9.0, 1.0, 4.9, 5.0, 1e140].map(|v| part.id(v));
-        assert_eq!(ids, [NULL_ID, 2, 3, 3, 4, 4]);
+        let mut ids = [0; 6];
+        part.ids(10, &[f64::NAN, -9.0, 1.0, 4.9, 5.0, 1e140], &mut ids);
+        assert_eq!(ids, [11, 12, 13, 13, 14, 14]);
     }
 
     /// The paper's equation 1 for bins [0, 10), [10, 20), [20, 40].
@@ -212,7 +231,11 @@ mod tests {
             bounds: vec![0.0, 10.0, 20.0, 40.0],
             flag: None,
         };
-        let all = |value: f64| [0, 1, 2].map(|bin| filled(part.place(value), bin, 3));
+        let all = |value: f64| {
+            let mut place = [0];
+            part.places(&[value], &mut place);
+            [0, 1, 2].map(|bin| filled(f32::from_bits(place[0]), bin, 3))
+        };
         assert_eq!(all(0.0), [0.0, 0.0, 0.0]);
         assert_eq!(all(5.0), [0.5, 0.0, 0.0]);
         assert_eq!(all(15.0), [1.0, 0.5, 0.0]);

@@ -206,6 +206,7 @@ fn count(
     for bucket in 0..BUCKETS {
         shared.check_stop()?;
         partition.chunks.visit(bucket, |records| {
+            let mut train = Vec::with_capacity(records.len() / record.words);
             for row in records.chunks_exact(record.words) {
                 words.copy_from_slice(&row[record.labels..record.hash]);
                 place(&mut words);
@@ -236,7 +237,11 @@ fn count(
                         *count = count.saturating_add(1);
                     }
                 }
-                for (sketch, &(_, word)) in census.sketches.iter_mut().zip(&sketched) {
+                train.push(row);
+            }
+            // One at a time, since what a sketch holds is not small.
+            for (sketch, &(_, word)) in census.sketches.iter_mut().zip(&sketched) {
+                for row in &train {
                     sketch.add(f64::from_bits(join(row[word], row[word + 1])));
                 }
             }

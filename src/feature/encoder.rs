@@ -165,10 +165,7 @@ impl Encoder {
                 }
                 if let Some(part) = &parts.bucket {
                     let first = self.layout().ids[part.slot].offset;
-                    let ids = column(words, stride, part.slot, rows);
-                    for (id, value) in ids.iter_mut().zip(numbers.iter()) {
-                        *id = first + part.id(*value);
-                    }
+                    part.ids(first, numbers, column(words, stride, part.slot, rows));
                 }
                 if let Some(part) = &parts.pieces {
                     self.put_pieces(part, numbers, words, stride);
@@ -212,19 +209,19 @@ impl Encoder {
     fn put_number(&self, part: &NumberPart, values: &[f64], words: &mut [u32], stride: usize) {
         let first = self.layout().ids.len();
         let out = column(words, stride, first + part.dense, values.len());
-        for (out, value) in out.iter_mut().zip(values) {
-            *out = part.apply(*value).to_bits();
-        }
+        part.apply_all(values, out);
         self.put_flag(part.flag, values, words, stride);
     }
 
     fn put_pieces(&self, part: &PiecePart, values: &[f64], words: &mut [u32], stride: usize) {
         let first = self.layout().ids.len() + part.dense;
         let bins = part.bins();
-        for (row, value) in values.iter().enumerate() {
-            let place = part.place(*value);
-            for bin in 0..bins {
-                words[(first + bin) * stride + row] = filled(place, bin, bins).to_bits();
+        let mut places = vec![0; values.len()];
+        part.places(values, &mut places);
+        for bin in 0..bins {
+            let out = column(words, stride, first + bin, values.len());
+            for (out, place) in out.iter_mut().zip(&places) {
+                *out = filled(f32::from_bits(*place), bin, bins).to_bits();
             }
         }
         self.put_flag(part.flag, values, words, stride);

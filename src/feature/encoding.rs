@@ -1,4 +1,7 @@
 //! The ways in which a number becomes model inputs, by name.
+//!
+//! They are for numbers alone. The age of a time is standardised, since rows to come lie beyond all buckets
+//! of the training rows; so are the elements of a vector, which mostly is an embedding already.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -18,7 +21,8 @@ pub enum NumericEncoding {
     Standardize,
     /// `sign(x) * ln(1 + |x|)`, standardised.
     Log,
-    /// The id of a bucket with an embedding.
+    /// The id of a bucket, which has an embedding, and the standardised number: order, and what lies
+    /// beyond the outermost edges, is not to be had from ids.
     Quantile,
     /// Y. Gorishniy et al., "On Embeddings for Numerical Features in Tabular Deep Learning", NeurIPS
     /// 2022, section 3.2: how far the value fills each of some bins.

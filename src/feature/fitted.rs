@@ -241,7 +241,7 @@ impl FittedSpec {
         let number = |p: &NumberPart| p.dense < dense && p.flag.is_none_or(|f| f < dense);
         let bucket = |p: &BucketPart| {
             let column = self.layout.ids.get(p.slot);
-            column.is_some_and(|c| (c.cardinality - FIRST_ID) as usize == p.buckets())
+            column.is_some_and(|c| c.cardinality as usize == FIRST_ID as usize + p.buckets())
         };
         let pieces = |p: &PiecePart| {
             p.bounds.len() > 1 && p.dense + p.bins() <= dense && p.flag.is_none_or(|f| f < dense)

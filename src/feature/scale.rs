@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::bucket::{BucketPart, PiecePart, filled};
+use super::bucket::{BLOCK, BucketPart, PiecePart, filled};
 use super::record::join;
 
 /// Standardised numbers beyond this count as this.
@@ -196,10 +196,20 @@ pub struct NumberPart {
 impl NumberPart {
     /// A value as the model sees it.
     #[inline(always)]
-    pub(super) fn apply(&self, value: f64) -> f32 {
+    fn apply(&self, value: f64) -> f32 {
         match self.log {
             true => self.scale.apply(signed_log(value)),
             false => self.scale.apply(value),
+        }
+    }
+
+    /// Values as the model sees them, as bits.
+    pub(super) fn apply_all(&self, values: &[f64], out: &mut [u32]) {
+        let scale = self.scale;
+        let pairs = out.iter_mut().zip(values);
+        match self.log {
+            true => pairs.for_each(|(out, v)| *out = scale.apply(signed_log(*v)).to_bits()),
+            false => pairs.for_each(|(out, v)| *out = scale.apply(*v).to_bits()),
         }
     }
 }
@@ -246,14 +256,32 @@ impl Finisher {
         self.ids + self.dense + self.tasks
     }
 
-    /// Writes one row.
-    fn row(&self, staged: &[u32], out: &mut [u32]) {
+    /// Finds the ids of buckets and the places in bins of up to [`BLOCK`] rows, so many for each part.
+    fn search(&self, staged: &[u32], found: &mut Vec<u32>) {
+        found.resize((self.buckets.len() + self.pieces.len()) * BLOCK, 0);
+        let read = |word: usize| {
+            let rows = staged.chunks_exact(self.staged_words());
+            let values = rows.map(|row| f64::from_bits(join(row[word], row[word + 1])));
+            values.collect::<Vec<_>>()
+        };
+        let (ids, places) = found.split_at_mut(self.buckets.len() * BLOCK);
+        for (ids, (word, first, part)) in ids.chunks_exact_mut(BLOCK).zip(&self.buckets) {
+            part.ids(*first, &read(*word), ids);
+        }
+        for (places, (word, part)) in places.chunks_exact_mut(BLOCK).zip(&self.pieces) {
+            part.places(&read(*word), places);
+        }
+    }
+
+    /// Writes one row; `found` has what was searched for it, [`BLOCK`] apart.
+    fn row(&self, staged: &[u32], found: &[u32], out: &mut [u32]) {
+        let mut found = found.iter().step_by(BLOCK).copied();
         let value = |word: usize| f64::from_bits(join(staged[word], staged[word + 1]));
         let missing = |value: f64| f32::from(u8::from(value.is_nan())).to_bits();
         let categories = self.ids - self.buckets.len();
         out[..categories].copy_from_slice(&staged[..categories]);
-        for (word, first, part) in &self.buckets {
-            out[part.slot] = first + part.id(value(*word));
+        for (id, found) in out[categories..self.ids].iter_mut().zip(&mut found) {
+            *id = found;
         }
         let dense = &mut out[self.ids..self.ids + self.dense];
         for (word, part) in &self.numbers {
@@ -264,11 +292,12 @@ impl Finisher {
             }
         }
         let plain = self.dense - self.pieces.len();
-        for (i, (word, part)) in self.pieces.iter().enumerate() {
-            let value = value(*word);
-            dense[plain + i] = part.place(value).to_bits();
+        for (place, found) in dense[plain..].iter_mut().zip(found) {
+            *place = found;
+        }
+        for (word, part) in &self.pieces {
             if let Some(flag) = part.flag {
-                dense[flag] = missing(value);
+                dense[flag] = missing(value(*word));
             }
         }
         for (word, part) in &self.vectors {
@@ -312,9 +341,14 @@ impl Finisher {
         {
             return count * after;
         }
-        let mut row = vec![0; after];
+        let (mut row, mut found) = (vec![0; after], Vec::new());
         for i in 0..count {
-            self.row(&rows[i * before..(i + 1) * before], &mut row);
+            let staged = &rows[i * before..];
+            if i % BLOCK == 0 {
+                self.search(&staged[..BLOCK.min(count - i) * before], &mut found);
+            }
+            let found = found.get(i % BLOCK..).unwrap_or_default();
+            self.row(&staged[..before], found, &mut row);
             rows[i * after..(i + 1) * after].copy_from_slice(&row);
         }
         count * after
