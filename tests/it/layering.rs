@@ -127,6 +127,7 @@ fn files(src: &Path, module: &str) -> Vec<PathBuf> {
         for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
             let path = entry.path();
             match path.is_dir() {
+                true if path.to_string_lossy().ends_with("tests") => {}
                 true => folders.push(path),
                 false => files.push(path),
             }
