@@ -126,7 +126,7 @@ impl Workload {
         };
         format!(
             "CREATE MODEL m OPTIONS ({}, input_label_cols = [{labels}], categorical_cols = [{}]{excluded}, epochs = 1, \
-             batch_size = 2048, data_split_method = 'no_split') AS SELECT * FROM '{}' {rows}",
+             batch_size = 2048, numeric_encoding = 'standardize', data_split_method = 'no_split') AS SELECT * FROM '{}' {rows}",
             self.options,
             categories.join(", "),
             self.file(work).display()
