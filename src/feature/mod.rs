@@ -50,7 +50,7 @@ pub use budget::{Budget, Charge};
 pub use encoder::Encoder;
 pub use finish::Fitted;
 pub use fit::{FitOptions, Fitter, PartitionFitter};
-pub use fitted::FittedSpec;
+pub use fitted::{FeatureInfo, FittedSpec};
 pub use infer::infer;
 pub use label::LabelCount;
 pub use layout::{Classes, EncodedBatch, Layout, Target, Task, TaskKind};
