@@ -40,6 +40,7 @@ mod scratch;
 mod spec;
 mod split;
 mod stage;
+pub mod table;
 #[cfg(test)]
 mod tests;
 mod time;

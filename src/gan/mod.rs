@@ -2,14 +2,38 @@
 //!
 //! A design sees coded rows or pixels and draws more of them. It has never heard of SQL, Arrow or files.
 
+mod copula;
+
 use crate::error::{Error, Result};
-use crate::model;
+use crate::feature::table::{Allowed, Codec, Coded, Draws};
+use crate::layer::{Params, Path};
+use crate::model::{self, Config};
 
 /// What a design makes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 pub enum Makes {
     /// Rows of any columns.
-    Rows,
+    Rows(RowDesign),
+}
+
+/// How a design makes rows.
+#[derive(Clone, Copy)]
+pub struct RowDesign {
+    /// Whether it needs slots in the order of their values.
+    pub ordered: bool,
+    /// Learns all weights at once; those of other designs are trained against a discriminator.
+    pub fit: Option<fn(&Codec, &Coded) -> Result<Params>>,
+    /// Builds the generator with the weights found at the path.
+    pub build: fn(&Codec, &Config, &Path) -> Result<Box<dyn TableGenerator>>,
+}
+
+/// A generator of coded rows.
+pub trait TableGenerator: Send {
+    /// Draws `rows` rows whose slots are among those allowed. Nothing but `draws` is random.
+    ///
+    /// # Errors
+    /// `Torch` when libtorch fails.
+    fn draw(&self, rows: usize, allowed: &Allowed, draws: &mut Draws) -> Result<Coded>;
 }
 
 /// Where options begin that every design has, but not in the same place.
@@ -41,8 +65,23 @@ pub struct Design {
     pub defaults: Defaults,
 }
 
+/// The options that say what columns are.
+const COLUMN_OPTIONS: &[&str] = &[
+    "input_label_cols",
+    "tasks",
+    "funnel",
+    "scenario_col",
+    "user_col",
+    "item_col",
+    "categorical_cols",
+    "numeric_cols",
+    "exclude_cols",
+    "max_vocabulary",
+    "hash_buckets",
+];
+
 /// Every design.
-pub static ALL: &[Design] = &[];
+pub static ALL: &[Design] = &[copula::DESIGN];
 
 /// The design of that name, if there is one.
 pub fn find(name: &str) -> Option<&'static Design> {

@@ -108,8 +108,8 @@ impl Recipe for Predictor {
         )
     }
 
-    fn part(&self, reader: &Fitter) -> PartitionFitter {
-        reader.partition()
+    fn part(&self, reader: &Fitter, _: &Run) -> Result<PartitionFitter> {
+        Ok(reader.partition())
     }
 
     fn push(part: &mut PartitionFitter, batch: &RecordBatch) -> Result<()> {

@@ -68,7 +68,10 @@ pub trait Recipe: Clone + Send + Sync + 'static {
     fn reader(&self, run: &Run) -> Result<Self::Reader>;
 
     /// A part of what is read.
-    fn part(&self, reader: &Self::Reader) -> Self::Part;
+    ///
+    /// # Errors
+    /// Of what can't be read like this.
+    fn part(&self, reader: &Self::Reader, run: &Run) -> Result<Self::Part>;
 
     /// Takes rows in.
     ///
@@ -302,7 +305,7 @@ impl Run {
         let mut tasks = Vec::new();
         for partition in 0..input.output_partitioning().partition_count() {
             let mut stream = input.execute(partition, context.clone())?;
-            let mut part = recipe.part(reader);
+            let mut part = recipe.part(reader, self)?;
             let (total, watch) = (total.clone(), self.watch.clone());
             tasks.push(SpawnedTask::spawn(async move {
                 while let Some(batch) = stream.next().await {

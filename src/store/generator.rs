@@ -7,9 +7,14 @@ use serde_json::{Map, Value};
 use tch::Device;
 
 use super::manifest::Manifest;
-use crate::error::Result;
+use super::replica::ReplicaPool;
+use crate::error::{Error, Result};
+use crate::feature::table::{Codec, Decoder, Draws};
 use crate::feature::{Charge, FeatureInfo};
+use crate::gan::{self, Makes, RowDesign, TableGenerator};
 use crate::layer::Params;
+use crate::model::Config;
+use crate::tensor::catch;
 
 /// The values that some columns are to have in every row, by the columns' names.
 pub type Wanted = Map<String, Value>;
@@ -38,7 +43,10 @@ pub trait Generate: Send + Sync {
 /// What a generator makes, and all of it that is no weight: what planning needs.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum GeneratorSpec {}
+pub enum GeneratorSpec {
+    /// Rows of a table.
+    Rows(Codec),
+}
 
 impl GeneratorSpec {
     /// The columns of what it makes.
@@ -46,20 +54,26 @@ impl GeneratorSpec {
     /// # Errors
     /// `Execution` when a type is not known.
     pub fn schema(&self) -> Result<SchemaRef> {
-        match *self {}
+        match self {
+            Self::Rows(codec) => codec.schema(),
+        }
     }
 
     /// Whether these values can be had.
     ///
     /// # Errors
     /// `Plan` for an unknown column, a column that can't be chosen, a value that training has not seen.
-    pub fn check(&self, _wanted: &Wanted) -> Result<()> {
-        match *self {}
+    pub fn check(&self, wanted: &Wanted) -> Result<()> {
+        match self {
+            Self::Rows(codec) => codec.allowed(wanted).map(drop),
+        }
     }
 
     /// What every column of the query became, and why.
     pub fn feature_info(&self) -> Vec<FeatureInfo> {
-        match *self {}
+        match self {
+            Self::Rows(codec) => codec.feature_info(),
+        }
     }
 
     /// The generator with its weights, on `device` where it has use for one.
@@ -68,11 +82,55 @@ impl GeneratorSpec {
     /// `Execution` when a weight is missing or of another shape.
     pub(super) fn load(
         &self,
-        _manifest: &Manifest,
-        _params: Params,
+        manifest: &Manifest,
+        params: Params,
         _device: Device,
     ) -> Result<Box<dyn Generate>> {
-        match *self {}
+        let unknown = || Error::execution(format!("unknown model_type {:?}", manifest.model_type));
+        let design = gan::find(&manifest.model_type).ok_or_else(unknown)?;
+        match (self, design.makes) {
+            (Self::Rows(codec), Makes::Rows(design)) => Ok(Box::new(Rows::new(
+                codec,
+                design,
+                &manifest.config,
+                params,
+            )?)),
+        }
+    }
+}
+
+/// A generator of rows in memory.
+struct Rows {
+    decoder: Decoder,
+    pool: ReplicaPool<Box<dyn TableGenerator>>,
+}
+
+impl Rows {
+    fn new(codec: &Codec, design: RowDesign, config: &Config, params: Params) -> Result<Self> {
+        let (own, config) = (codec.clone(), config.clone());
+        Ok(Self {
+            decoder: Decoder::new(codec)?,
+            pool: ReplicaPool::new(params, move |params| {
+                (design.build)(&own, &config, &params.root())
+            })?,
+        })
+    }
+}
+
+impl Generate for Rows {
+    fn batch(&self, draw: Draw, rows: usize, wanted: &Wanted) -> Result<RecordBatch> {
+        let allowed = self.decoder.codec().allowed(wanted)?;
+        let mut draws = Draws::new(&[draw.seed, draw.batch, draw.attempt]);
+        let coded = catch(|| {
+            let _guard = tch::no_grad_guard();
+            // Batches are made side by side: a thread each, none inside libtorch.
+            tch::set_num_threads(1);
+            let draw = |generator: &mut Box<dyn TableGenerator>| {
+                generator.draw(rows, &allowed, &mut draws)
+            };
+            self.pool.with(draw)
+        })?;
+        self.decoder.decode(&coded, &allowed, &mut draws)
     }
 }
 
