@@ -110,7 +110,7 @@ impl Recipe for Rows {
                     config: &options.config,
                     options: &options.train,
                     threads: run.statement.threads,
-                    budget: run.budget.as_ref(),
+                    budget: run.budget.clone(),
                 };
                 let report = |event: &TrainingEvent| run.report(event);
                 let mut epoch_done = |history: &[Epoch]| run.epoch_done(history);

@@ -22,7 +22,7 @@ mod replica;
 
 pub use catalog::{Store, taken};
 pub use draft::Draft;
-pub use generator::{Draw, Generate, GeneratorSpec, LoadedGenerator, Wanted};
+pub use generator::{Draw, GeneratorSpec, LoadedGenerator, Wanted};
 pub use manifest::{FORMAT_VERSION, Manifest, StoredScore};
 pub use model::{FittedModel, Loaded};
 pub use name::ModelName;

@@ -9,6 +9,9 @@ use super::report::Epoch;
 use crate::error::{Error, Result};
 use crate::layer::Params;
 
+/// Keeps Adam's quotient finite.
+const EPSILON: f64 = 1e-8;
+
 /// A loss that is this far from 0 will not come back.
 const DIVERGED: f64 = 1e6;
 
@@ -42,22 +45,25 @@ impl Side {
         Ok((side, leaves))
     }
 
-    /// One step of Adam down `loss`.
+    /// How many there are.
+    pub fn weights(&self) -> usize {
+        self.flat.numel()
+    }
+
+    /// One step down `loss`.
     ///
     /// # Errors
     /// `Torch` when libtorch fails.
     pub fn step(&mut self, loss: &Tensor, learn_rate: f64) -> Result<()> {
-        let gradients = Tensor::f_run_backward(&[loss], &self.leaves, false, false)?;
+        self.apply(&gradient(loss, &self.leaves)?, learn_rate)
+    }
+
+    /// One step of Adam down the gradient of all weights, in one row.
+    ///
+    /// # Errors
+    /// `Torch` when libtorch fails.
+    pub fn apply(&mut self, gradient: &Tensor, learn_rate: f64) -> Result<()> {
         let _guard = tch::no_grad_guard();
-        let parts =
-            gradients
-                .iter()
-                .zip(&self.leaves)
-                .map(|(gradient, leaf)| match gradient.defined() {
-                    true => gradient.f_reshape([-1]),
-                    false => leaf.f_zeros_like()?.f_reshape([-1]),
-                });
-        let gradient = Tensor::f_cat(&parts.collect::<std::result::Result<Vec<_>, _>>()?, 0)?;
         self.step += 1;
         let (b1, b2) = self.betas;
         let left = |beta: f64| 1. - beta.powi(self.step);
@@ -67,16 +73,11 @@ impl Side {
             .f_add_(&gradient.f_mul_scalar(1. - b1)?)?;
         let square = gradient.f_square()?.f_mul_scalar(1. - b2)?;
         let _ = self.second.f_mul_scalar_(b2)?.f_add_(&square)?;
-        let root = self
-            .second
-            .f_div_scalar(left(b2))?
-            .f_sqrt()?
-            .f_add_scalar(1e-8)?;
-        let change = self
-            .first
-            .f_div(&root)?
-            .f_mul_scalar(learn_rate / left(b1))?;
-        let _ = self.flat.f_sub_(&change)?;
+        let root = self.second.f_div_scalar(left(b2))?.f_sqrt()?;
+        let change = self.first.f_div(&root.f_add_scalar(EPSILON)?)?;
+        let _ = self
+            .flat
+            .f_sub_(&change.f_mul_scalar(learn_rate / left(b1))?)?;
         Ok(())
     }
 
@@ -97,6 +98,24 @@ impl Side {
         self.flat.f_copy_(weights)?;
         Ok(())
     }
+}
+
+/// The gradient of `loss` with respect to `leaves`, in one row; zeros where it does not depend on one.
+///
+/// # Errors
+/// `Torch` when libtorch fails.
+pub fn gradient(loss: &Tensor, leaves: &[Tensor]) -> Result<Tensor> {
+    let gradients = Tensor::f_run_backward(&[loss], leaves, false, false)?;
+    let _guard = tch::no_grad_guard();
+    let parts = gradients
+        .iter()
+        .zip(leaves)
+        .map(|(gradient, leaf)| match gradient.defined() {
+            true => gradient.f_reshape([-1]),
+            false => leaf.f_zeros_like()?.f_reshape([-1]),
+        });
+    let parts = parts.collect::<std::result::Result<Vec<_>, _>>()?;
+    Ok(Tensor::f_cat(&parts, 0)?)
 }
 
 /// The losses of an epoch so far, by name.
@@ -120,14 +139,14 @@ impl Losses {
         }
     }
 
-    /// Takes a step's losses, a scalar for each name, over `rows` rows.
+    /// Takes a step's losses by name, scalars, over `rows` rows.
     ///
     /// # Errors
     /// `Execution` when one is NaN or beyond all bounds: the sides have lost each other.
-    pub fn add(&mut self, epoch: usize, losses: &[&Tensor], rows: i64) -> Result<()> {
+    pub fn add(&mut self, epoch: usize, losses: &[(&str, Tensor)], rows: i64) -> Result<()> {
         self.steps += 1.;
         self.rows += rows;
-        for ((name, sum), loss) in self.names.iter().zip(&mut self.sums).zip(losses) {
+        for (name, loss) in losses {
             let loss = loss.f_to_kind(Kind::Double)?.f_double_value(&[])?;
             if !loss.is_finite() || loss.abs() > DIVERGED {
                 return Err(Error::execution(format!(
@@ -135,7 +154,9 @@ impl Losses {
                      helps most often"
                 )));
             }
-            *sum += loss;
+            if let Some(at) = self.names.iter().position(|known| known == name) {
+                self.sums[at] += loss;
+            }
         }
         Ok(())
     }
@@ -145,9 +166,10 @@ impl Losses {
         self.rows as f64 / self.start.elapsed().as_secs_f64().max(1e-9)
     }
 
-    /// The mean of the first loss.
-    pub fn mean(&self) -> f64 {
-        self.sums.first().copied().unwrap_or_default() / self.steps.max(1.)
+    /// The mean of a loss.
+    pub fn mean(&self, name: &str) -> f64 {
+        let at = self.names.iter().position(|known| *known == name);
+        at.map_or(0., |at| self.sums[at] / self.steps.max(1.))
     }
 
     /// A row of the history for each loss.
@@ -214,9 +236,11 @@ mod tests {
     #[test]
     fn a_loss_without_bounds_is_an_error() {
         let mut losses = Losses::new(&["generator"]);
-        losses.add(1, &[&Tensor::from(2.)], 10).unwrap();
+        losses
+            .add(1, &[("generator", Tensor::from(2.))], 10)
+            .unwrap();
         let text = losses
-            .add(1, &[&Tensor::from(f64::NAN)], 10)
+            .add(1, &[("generator", Tensor::from(f64::NAN))], 10)
             .unwrap_err()
             .to_string();
         assert!(

@@ -182,20 +182,6 @@ impl Codec {
         Ok((codec, coded))
     }
 
-    /// The name of a unit.
-    pub fn name(&self, unit: usize) -> String {
-        match &self.units[unit].kind {
-            UnitKind::Column(at) => self.columns[*at].name.clone(),
-            UnitKind::Labels { columns, .. } => {
-                let names: Vec<_> = columns
-                    .iter()
-                    .map(|at| &self.columns[*at].name[..])
-                    .collect();
-                names.join(", ")
-            }
-        }
-    }
-
     /// Whether each slot of a unit is a span.
     pub fn spans(&self, unit: usize) -> Vec<bool> {
         let none = || vec![false; self.units[unit].counts.len()];

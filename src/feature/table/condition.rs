@@ -26,11 +26,6 @@ pub struct Allowed {
 }
 
 impl Allowed {
-    /// Whether any row may be drawn.
-    pub fn all(&self) -> bool {
-        self.slots.iter().all(Option::is_none)
-    }
-
     pub(super) fn exact(&self, column: usize) -> Option<usize> {
         let mut exact = self.exact.iter();
         exact.find(|(at, _)| *at == column).map(|(_, value)| *value)

@@ -27,8 +27,8 @@ mod value;
 #[cfg(test)]
 mod tests;
 
-pub use codec::{Codec, CodecOptions, Coded, Decoder, Unit, UnitKind};
-pub use collect::{Collected, Collector};
+pub use codec::{Codec, CodecOptions, Coded, Decoder, UnitKind};
+pub use collect::Collector;
 pub use compare::distance;
 pub use condition::Allowed;
 pub use draw::Draws;

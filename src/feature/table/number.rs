@@ -20,7 +20,7 @@ const SPIKE: f64 = 0.05;
 const MOST_SPIKES: usize = 10;
 
 /// Rows that the mixture is fitted on.
-const SAMPLE: usize = 20_000;
+const SAMPLE: usize = 5_000;
 
 /// Quantiles that are kept of a span.
 const KNOTS: usize = 129;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use arrow::array::{
     Array, ArrayRef, AsArray, Decimal128Array, Float64Array, Int64Array, StringArray, UInt64Array,
+    new_null_array,
 };
 use arrow::compute::{CastOptions, cast_with_options};
 use arrow::datatypes::{DataType, Decimal128Type, Float64Type, Int64Type, UInt64Type};
@@ -63,6 +64,9 @@ pub(super) fn to_texts(array: &ArrayRef) -> Result<StringArray> {
 /// # Errors
 /// `Arrow` when one is no such value.
 pub(super) fn from_texts(texts: StringArray, to: &DataType) -> Result<ArrayRef> {
+    if *value_type(to) == DataType::Null {
+        return Ok(new_null_array(to, texts.len()));
+    }
     let texts: ArrayRef = Arc::new(texts);
     let number = behind(value_type(to)).map(|number| cast(&texts, &number));
     cast(&number.transpose()?.unwrap_or(texts), to)

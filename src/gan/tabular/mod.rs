@@ -22,7 +22,7 @@ mod layout;
 mod tuples;
 
 pub use discriminator::{Discriminator, PACK};
-pub use generator::{Generator, Sample};
+pub use generator::{Generator, Noise, Sample};
 pub use layout::Layout;
 pub use tuples::{Conditioned, Tuples};
 
