@@ -20,6 +20,12 @@ pub fn infer(schema: &Schema, options: &ColumnOptions) -> Result<EncoderSpec> {
     reject_duplicate_names(schema)?;
     check_bounds(options)?;
     let named = Named::resolve(schema, options)?;
+    if named.labels.is_empty() {
+        return Err(Error::plan(format!(
+            "input_label_cols names no label; the query has: {}",
+            name_list(schema)
+        )));
+    }
     let tasks = tasks(schema, &named.labels, options)?;
     let columns = (0..schema.fields().len())
         .map(|at| named.decide(schema, at))
@@ -43,7 +49,7 @@ pub fn infer(schema: &Schema, options: &ColumnOptions) -> Result<EncoderSpec> {
     Ok(spec)
 }
 
-fn reject_duplicate_names(schema: &Schema) -> Result<()> {
+pub(super) fn reject_duplicate_names(schema: &Schema) -> Result<()> {
     let mut names: Vec<_> = schema.fields().iter().map(|f| f.name()).collect();
     names.sort();
     match names.windows(2).find(|pair| pair[0] == pair[1]) {
@@ -65,7 +71,11 @@ fn check_bounds(options: &ColumnOptions) -> Result<()> {
     Ok(())
 }
 
-fn tasks(schema: &Schema, labels: &[usize], options: &ColumnOptions) -> Result<Vec<Task>> {
+pub(super) fn tasks(
+    schema: &Schema,
+    labels: &[usize],
+    options: &ColumnOptions,
+) -> Result<Vec<Task>> {
     let fields: Vec<_> = labels.iter().map(|&at| schema.field(at)).collect();
     let names = || fields.iter().map(|f| f.name().as_str());
     let mut asked: Vec<Option<&str>> = vec![None; labels.len()];
@@ -89,8 +99,8 @@ fn tasks(schema: &Schema, labels: &[usize], options: &ColumnOptions) -> Result<V
 }
 
 /// Options by position of the column they name.
-struct Named {
-    labels: Vec<usize>,
+pub(super) struct Named {
+    pub(super) labels: Vec<usize>,
     /// What names each column: role, encoding asked for, option.
     uses: Vec<Vec<Use>>,
     /// The encoding of each column, should it be a number.
@@ -111,7 +121,7 @@ enum Ask {
 }
 
 impl Named {
-    fn resolve(schema: &Schema, options: &ColumnOptions) -> Result<Self> {
+    pub(super) fn resolve(schema: &Schema, options: &ColumnOptions) -> Result<Self> {
         let mut named = Self {
             labels: Vec::new(),
             uses: vec![Vec::new(); schema.fields().len()],
@@ -125,12 +135,6 @@ impl Named {
                 )));
             }
             named.labels.push(at);
-        }
-        if named.labels.is_empty() {
-            return Err(Error::plan(format!(
-                "input_label_cols names no label; the query has: {}",
-                name_list(schema)
-            )));
         }
         for (name, option, role) in [
             (&options.split_col, "data_split_col", Role::Split),
@@ -195,7 +199,7 @@ impl Named {
         Ok(at)
     }
 
-    fn decide(&self, schema: &Schema, at: usize) -> Result<ColumnSpec> {
+    pub(super) fn decide(&self, schema: &Schema, at: usize) -> Result<ColumnSpec> {
         let field = schema.field(at);
         let (name, data_type) = (field.name(), field.data_type());
         let uses = &self.uses[at];

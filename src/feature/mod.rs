@@ -44,6 +44,7 @@ mod sketch;
 mod spec;
 mod split;
 mod stage;
+pub mod table;
 #[cfg(test)]
 mod tests;
 mod time;
@@ -55,7 +56,7 @@ pub use encoder::Encoder;
 pub use encoding::{NumericEncoding, NumericEncodings};
 pub use finish::Fitted;
 pub use fit::{FitOptions, Fitter, PartitionFitter};
-pub use fitted::FittedSpec;
+pub use fitted::{FeatureInfo, FittedSpec};
 pub use infer::infer;
 pub use label::{LabelCount, task_kind};
 pub use layout::{Classes, EncodedBatch, Layout, Target, Task, TaskKind};

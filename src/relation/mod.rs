@@ -9,11 +9,14 @@ mod by_task;
 mod calibration;
 mod call;
 mod confusion_matrix;
+mod create_generator;
 mod create_model;
+mod creation;
 mod environment;
 mod evaluate;
 mod functions;
 mod labelled;
+mod generate;
 mod options;
 mod planner;
 mod predict;
@@ -93,6 +96,15 @@ pub static ALL: &[Relation] = &[
         example: "SELECT task, expected, predicted, rows FROM CONFUSION_MATRIX(MODEL ranker, \
                   TABLE logs, threshold => 0.3)",
         plan: confusion_matrix::plan,
+    },
+    Relation {
+        name: "generate",
+        syntax: "GENERATE(MODEL g, n => rows [, column => value, ...] [, where => {'column': value}] \
+                 [, seed => n])",
+        description: "New rows with the columns of the query that the generator was trained on; a \
+                      column with a value given has that value in every row.",
+        example: "SELECT * FROM GENERATE(MODEL g, n => 1000, buy => true, seed => 7)",
+        plan: generate::plan,
     },
     Relation {
         name: "training_info",

@@ -7,7 +7,7 @@ use arrow::datatypes::Float64Type;
 use sqltorch::Engine;
 
 /// The folder of a real data set: in SQLTORCH_TEST_DATA, or beside the clone.
-fn data(set: &str) -> Option<PathBuf> {
+pub fn data(set: &str) -> Option<PathBuf> {
     let beside = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/data");
     let root = std::env::var("SQLTORCH_TEST_DATA").unwrap_or(beside.into());
     let folder = PathBuf::from(root).join(set);
