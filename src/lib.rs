@@ -16,6 +16,8 @@ mod dialect;
 mod engine;
 mod feature;
 mod function;
+mod gan;
+pub mod image;
 mod layer;
 mod locations;
 mod metric;

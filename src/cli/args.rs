@@ -110,6 +110,8 @@ pub enum Action {
     Score(ScoreArgs),
     /// Make an e-commerce log to train on, with the true probabilities in a side file
     Datagen(DatagenArgs),
+    /// Turn IDX files, as MNIST and Fashion-MNIST come in, into a Parquet file
+    Idx(IdxArgs),
 }
 
 /// Arguments of `sqltorch score`.
@@ -157,6 +159,26 @@ pub struct DatagenArgs {
     /// Folder to write into
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub output: PathBuf,
+}
+
+/// Arguments of `sqltorch idx`.
+#[derive(Debug, clap::Args)]
+pub struct IdxArgs {
+    /// IDX file of images, gzipped or not: the column `pixels`, as many numbers from 0 to 255 a row
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub images: PathBuf,
+
+    /// IDX file of their labels: the column `label`
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub labels: Option<PathBuf>,
+
+    /// Parquet file to write
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub output: PathBuf,
+
+    /// Replace the output file if it exists
+    #[arg(long)]
+    pub overwrite: bool,
 }
 
 /// A source of statements.

@@ -247,6 +247,10 @@ fn check_type(column: &ColumnSpec, data_type: &DataType) -> Result<()> {
     // An all-NULL training column says nothing of what its values would be.
     let accepted = match column.kind {
         Kind::Category if column.class == Class::Null => given.is_scalar(),
+        Kind::Pixels([height, width]) => match given {
+            Class::Vector(len) => len == height * width,
+            given => matches!(given, Class::List | Class::Bytes | Class::Null),
+        },
         _ => column.class.accepts(given),
     };
     if accepted {

@@ -32,6 +32,7 @@ mod merge;
 mod number;
 mod parallel;
 mod persist;
+mod pixels;
 mod record;
 mod repeats;
 mod rows;

@@ -101,6 +101,11 @@ impl Moments {
         self.count == 0.0
     }
 
+    /// The smallest and the largest value; infinite where there is none.
+    pub(super) fn range(&self) -> (f64, f64) {
+        (self.min, self.max)
+    }
+
     /// Mean 0, deviation 1.
     pub(super) fn scale(&self) -> Scale {
         let deviation = (self.spread() / self.count.max(1.0)).sqrt();

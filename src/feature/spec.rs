@@ -36,6 +36,10 @@ pub struct ColumnOptions {
     pub min_count: u64,
     /// Columns with more distinct values than this share so many ids by hash.
     pub hash_buckets: Option<u32>,
+    /// Whether the one feature is a column of images.
+    pub reads_images: bool,
+    /// Height and width of an image, where they are given.
+    pub image_size: Vec<usize>,
 }
 
 impl Default for ColumnOptions {
@@ -53,6 +57,8 @@ impl Default for ColumnOptions {
             max_vocabulary: None,
             min_count: 1,
             hash_buckets: None,
+            reads_images: false,
+            image_size: Vec::new(),
         }
     }
 }
@@ -144,6 +150,8 @@ pub enum Kind {
     Time,
     /// So many standardised floats.
     Vector(usize),
+    /// Pixels from -1 to 1: height and width.
+    Pixels([usize; 2]),
     /// As its task says.
     Label,
     /// Compared, but never an input.
@@ -159,6 +167,7 @@ impl fmt::Display for Kind {
             Self::Number => "number",
             Self::Time => "time",
             Self::Vector(_) => "vector",
+            Self::Pixels(_) => "pixels",
             Self::Label | Self::Split | Self::Ignored => "none",
         })
     }
@@ -175,6 +184,14 @@ impl EncoderSpec {
     /// Everything a model may read, scenario, user and item included.
     pub fn features(&self) -> impl Iterator<Item = &ColumnSpec> {
         self.columns.iter().filter(|c| c.is_input())
+    }
+
+    /// Height and width of the images, where rows are images.
+    pub fn image_size(&self) -> Option<[usize; 2]> {
+        self.columns.iter().find_map(|column| match column.kind {
+            Kind::Pixels(size) => Some(size),
+            _ => None,
+        })
     }
 
     /// The first column of that role.

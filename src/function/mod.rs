@@ -7,6 +7,7 @@ mod auc;
 mod calibration_error;
 mod gauc;
 mod hit_rate_at;
+mod image_png;
 mod log_loss;
 mod mae;
 mod mrr_at;
@@ -45,7 +46,7 @@ const AGGREGATES: &[fn() -> AggregateUDF] = &[
     rmse::function,
 ];
 
-const SCALARS: &[fn() -> ScalarUDF] = &[torch_info::function];
+const SCALARS: &[fn() -> ScalarUDF] = &[image_png::function, torch_info::function];
 
 /// Every aggregate function of this crate, ready to be registered.
 pub fn aggregates() -> Vec<Arc<AggregateUDF>> {

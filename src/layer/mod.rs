@@ -1,6 +1,7 @@
 //! Parts that two or more architectures share. A layer has weights and a forward pass; it knows of
 //! no task, file or statement.
 
+mod conv;
 mod dense;
 mod dropout;
 mod embedding;
@@ -12,6 +13,7 @@ mod mlp;
 pub mod params;
 mod tape;
 
+pub use conv::{Conv, Way, leaky_relu, max_pool};
 pub use dense::Reads;
 pub use dropout::{Draws, dropout};
 pub use embedding::Embedding;

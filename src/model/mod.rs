@@ -11,6 +11,7 @@ mod dbmtl;
 mod esmm;
 mod funnel;
 mod hinet;
+pub mod image_classifier;
 mod input;
 pub mod interaction;
 mod mmoe;
@@ -155,6 +156,8 @@ pub enum Need {
     UserOrItem,
     /// A second task.
     SecondTask,
+    /// Rows that are images.
+    Images,
 }
 
 /// What becomes of the option funnel.
@@ -199,6 +202,7 @@ pub static ALL: &[Architecture] = &[
     pepnet::ARCHITECTURE,
     hinet::ARCHITECTURE,
     per_scenario::ARCHITECTURE,
+    image_classifier::ARCHITECTURE,
 ];
 
 /// The architecture of that name.

@@ -46,7 +46,7 @@ pub fn plan(
     context: &mut dyn RelationPlannerContext,
 ) -> Result<LogicalPlan> {
     let name = ModelName::parse_unversioned(&call.model()?)?.name;
-    let options = ModelOptions::parse(&call.values(&FLAGS)?)?;
+    let mut options = ModelOptions::parse(&call.values(&FLAGS)?)?;
     let query = call.required_query(1)?;
     let config = context.context_provider().options().clone();
     let settings = Settings::of(&config);
@@ -71,6 +71,9 @@ pub fn plan(
     let schema: Schema = input.schema().as_arrow().clone();
     let encoder = feature::infer(&schema, &options.columns)?;
     options.check_tasks(&encoder)?;
+    if let Some(size) = encoder.image_size() {
+        options.config.image_size = size.map(|side| side as i64);
+    }
     let store = environment.store(&config);
     let (or_replace, if_not_exists) = (call.flag("or_replace")?, call.flag("if_not_exists")?);
     if store.exists(&name) && !or_replace && !if_not_exists {

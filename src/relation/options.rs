@@ -8,6 +8,7 @@ use super::call::unknown_option;
 use crate::device::{Choice, Precision};
 use crate::error::{Error, Result};
 use crate::feature::{ColumnOptions, EncoderSpec, LabelCount, SplitMethod, Task, TaskKind};
+use crate::image::png;
 use crate::model::{self, Config, Need, interaction};
 use crate::train::optimizer::Optimizer;
 use crate::train::{Loss, TrainOptions, balanced, weighting};
@@ -140,6 +141,12 @@ pub static ALL: &[OptionSpec] = &[
         "columns to leave out",
         columns.exclude_cols,
         names
+    ),
+    option!(
+        "image_size",
+        "[height, width] of the images, where the column of pixels is no square list of fixed size",
+        columns.image_size,
+        image_size
     ),
     option!(
         "max_vocabulary",
@@ -342,6 +349,8 @@ impl ModelOptions {
         }
         options.order_loss_weights(values)?;
         options.place_funnel()?;
+        let architecture = model::find(&options.model_type)?;
+        options.columns.reads_images = architecture.needs.contains(&Need::Images);
         options.check()?;
         Ok(options)
     }
@@ -352,6 +361,12 @@ impl ModelOptions {
                 "option input_label_cols is missing: name the columns to predict, as in \
                  input_label_cols = ['click', 'buy']",
             ));
+        }
+        if !self.columns.image_size.is_empty() && !self.columns.reads_images {
+            return Err(Error::plan(format!(
+                "option image_size needs a model of images, model_type = 'image_classifier' for example; got '{}'",
+                self.model_type
+            )));
         }
         let needs_column = matches!(self.split_method.as_str(), "seq" | "custom");
         if needs_column && self.columns.split_col.is_none() {
@@ -438,6 +453,7 @@ impl ModelOptions {
                     "option user_col or item_col",
                 ),
                 Need::SecondTask => (columns.labels.len() > 1, "two labels or more"),
+                Need::Images => (columns.reads_images, "a column of pixels"),
             };
             if !there {
                 return Err(Error::plan(format!(
@@ -692,6 +708,15 @@ fn share(value: &Value) -> Read<f64> {
 
 fn fraction(value: &Value) -> Read<f64> {
     float(value, "a number above 0 and below 1", |n| n > 0. && n < 1.)
+}
+
+fn image_size(value: &Value) -> Read<Vec<usize>> {
+    let sides = widths(value).ok().filter(|sides| {
+        let longest = png::MAX_SIDE as i64;
+        sides.len() == 2 && sides.iter().all(|&side| side <= longest)
+    });
+    let sides = sides.ok_or("expected [height, width] in pixels, as in [28, 28]")?;
+    Ok(sides.into_iter().map(|side| side as usize).collect())
 }
 
 fn boolean(value: &Value) -> Read<bool> {

@@ -4,6 +4,8 @@
 mod early_stop;
 mod evaluate;
 mod fit;
+mod frechet;
+mod image_gan;
 mod loss;
 pub mod optimizer;
 mod options;
@@ -16,6 +18,7 @@ pub mod weighting;
 
 pub use evaluate::likeliest;
 pub use fit::{Fit, Trained, fit};
+pub use image_gan::{Features, ImageFit, TrainedImages, fit_images, memory_bytes};
 pub use loss::{Loss, balanced};
 pub use options::TrainOptions;
 pub use report::{Epoch, Progress, TrainingEvent};

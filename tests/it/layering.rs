@@ -7,14 +7,22 @@ use std::path::{Path, PathBuf};
 const RULES: &[(&str, &[&str], &[&str])] = &[
     ("device", &["error"], &["tch", "libloading"]),
     ("metric", &["error"], &[]),
-    ("feature", &["error"], &["arrow", "parquet", "tempfile"]),
+    ("image", &["error"], &["arrow"]),
+    (
+        "feature",
+        &["error", "image"],
+        &["arrow", "parquet", "tempfile"],
+    ),
     ("datagen", &["error"], &["arrow", "parquet", "tempfile"]),
     ("tensor", &["error", "feature"], &["arrow", "tch"]),
     ("layer", &["error", "tensor"], &["tch"]),
     ("model", &["error", "feature", "layer"], &["tch"]),
+    ("gan", &["error", "layer"], &["tch"]),
     (
         "train",
-        &["error", "feature", "layer", "metric", "model", "tensor"],
+        &[
+            "error", "feature", "gan", "layer", "metric", "model", "tensor",
+        ],
         &["tch"],
     ),
     (
@@ -24,13 +32,13 @@ const RULES: &[(&str, &[&str], &[&str])] = &[
     ),
     (
         "function",
-        &["error", "device", "metric", "relation"],
+        &["error", "device", "image", "metric", "relation"],
         &["arrow", "datafusion"],
     ),
     (
         "relation",
         &[
-            "error", "device", "feature", "function", "model", "store", "tensor", "train",
+            "error", "device", "feature", "function", "image", "model", "store", "tensor", "train",
         ],
         &["arrow", "datafusion", "tokio", "futures", "tempfile"],
     ),
