@@ -112,6 +112,8 @@ pub enum Action {
     Datagen(DatagenArgs),
     /// Turn IDX files, as MNIST and Fashion-MNIST come in, into a Parquet file
     Idx(IdxArgs),
+    /// Draw a grid of images that an image_gan generates, a row for each label
+    Images(ImagesArgs),
 }
 
 /// Arguments of `sqltorch score`.
@@ -173,6 +175,31 @@ pub struct IdxArgs {
     pub labels: Option<PathBuf>,
 
     /// Parquet file to write
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub output: PathBuf,
+
+    /// Replace the output file if it exists
+    #[arg(long)]
+    pub overwrite: bool,
+}
+
+/// Arguments of `sqltorch images`.
+#[derive(Debug, clap::Args)]
+pub struct ImagesArgs {
+    /// Generator of images, as SHOW MODELS spells it; NAME.N for version N
+    #[arg(long, value_name = "NAME")]
+    pub model: String,
+
+    /// Images to draw; with labels as many for each, together at least as many
+    #[arg(long, value_name = "N", default_value_t = 64)]
+    #[arg(value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..=10_000))]
+    pub n: usize,
+
+    /// The same seed draws the same images [default: the model's]
+    #[arg(long, value_name = "S")]
+    pub seed: Option<u64>,
+
+    /// PNG file to write
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub output: PathBuf,
 

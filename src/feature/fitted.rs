@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use super::class::Class;
 use super::layout::Layout;
-use super::scale::{NumberPart, VectorPart};
-use super::spec::{ColumnSpec, EncoderSpec, Kind, find_name, name_list};
+use super::scale::{NumberPart, Scale, VectorPart};
+use super::spec::{Bounds, ColumnSpec, EncoderSpec, Kind, find_name, name_list};
 use crate::error::{Error, Result};
 
 /// Roles, encodings and statistics of a fitted encoder. Reading one checks that it is consistent.
@@ -133,10 +133,52 @@ impl Binding {
 }
 
 impl FittedSpec {
+    /// That of a model which predicts nothing.
+    pub fn empty() -> Self {
+        let bounds = Bounds {
+            max_vocabulary: None,
+            min_count: 1,
+            hash_buckets: None,
+        };
+        Self {
+            spec: EncoderSpec {
+                columns: Vec::new(),
+                tasks: Vec::new(),
+                label_columns: Vec::new(),
+                bounds,
+            },
+            layout: Layout {
+                ids: Vec::new(),
+                table_rows: 0,
+                dense: Vec::new(),
+                scenario: None,
+                user: None,
+                item: None,
+                tasks: Vec::new(),
+            },
+            features: Vec::new(),
+            columns: Vec::new(),
+        }
+    }
+
     /// The columns that a prediction needs, in the order in which the encoder takes them.
     pub fn inputs(&self) -> Vec<&ColumnSpec> {
         let columns = self.features.iter().map(|f| &self.spec.columns[f.column]);
         columns.collect()
+    }
+
+    /// How the pixels of images are scaled, where rows are images.
+    pub fn pixel_scale(&self) -> Option<Scale> {
+        self.features
+            .iter()
+            .find_map(|feature| match &feature.kind {
+                FittedKind::Vector(part)
+                    if matches!(self.spec.columns[feature.column].kind, Kind::Pixels(_)) =>
+                {
+                    part.scales.first().copied()
+                }
+                _ => None,
+            })
     }
 
     /// Shape of the encoded rows.

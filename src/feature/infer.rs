@@ -126,7 +126,7 @@ impl Named {
             }
             named.labels.push(at);
         }
-        if named.labels.is_empty() {
+        if named.labels.is_empty() && !options.reads_images {
             return Err(Error::plan(format!(
                 "input_label_cols names no label; the query has: {}",
                 name_list(schema)

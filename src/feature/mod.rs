@@ -51,12 +51,11 @@ pub use budget::{Budget, Charge};
 pub use encoder::Encoder;
 pub use finish::Fitted;
 pub use fit::{FitOptions, Fitter, PartitionFitter};
-pub use fitted::FittedSpec;
+pub use fitted::{FeatureInfo, FittedSpec};
 pub use infer::infer;
 pub use label::LabelCount;
 pub use layout::{Classes, EncodedBatch, Layout, Target, Task, TaskKind};
 pub use rows::{BatchIter, Order, RowSet};
-#[cfg(test)]
 pub use scale::Scale;
 pub use spec::{ColumnOptions, EncoderSpec};
 pub use split::SplitMethod;

@@ -139,6 +139,14 @@ impl Scale {
         factor: 1.,
     };
 
+    /// The number that `value` stands for.
+    pub fn restore(self, value: f32) -> f64 {
+        match self.factor {
+            0. => self.mean,
+            factor => f64::from(value) / factor + self.mean,
+        }
+    }
+
     /// A value as the model sees it; NaN becomes 0, the mean.
     #[inline(always)]
     pub(super) fn apply(self, value: f64) -> f32 {

@@ -6,10 +6,14 @@ mod about;
 mod alter_model;
 mod budget;
 mod call;
+mod create_generator;
+mod create_images;
 mod create_model;
+mod creation;
 mod environment;
 mod evaluate;
 mod functions;
+mod generate;
 mod options;
 mod planner;
 mod predict;
@@ -60,6 +64,15 @@ pub static ALL: &[Relation] = &[
                       back, for each value of a column where one is named.",
         example: "SELECT task, channel, auc FROM EVALUATE(MODEL ranker, TABLE logs, by => 'channel')",
         plan: evaluate::plan,
+    },
+    Relation {
+        name: "generate",
+        syntax: "GENERATE(MODEL g, n => rows [, column => value, ...] [, where => {'column': value}] \
+                 [, seed => n])",
+        description: "New rows with the columns of the query that the generator was trained on; a \
+                      column with a value given has that value in every row.",
+        example: "SELECT * FROM GENERATE(MODEL g, n => 1000, buy => true, seed => 7)",
+        plan: generate::plan,
     },
     Relation {
         name: "training_info",

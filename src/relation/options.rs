@@ -8,6 +8,7 @@ use super::call::unknown_option;
 use crate::device::{Choice, Precision};
 use crate::error::{Error, Result};
 use crate::feature::{ColumnOptions, EncoderSpec, LabelCount, SplitMethod, Task, TaskKind};
+use crate::gan::{self, Makes};
 use crate::image::png;
 use crate::model::{self, Config, Need, interaction};
 use crate::train::optimizer::Optimizer;
@@ -36,6 +37,12 @@ pub struct ModelOptions {
     pub device: Option<String>,
     /// What products are computed in; the session's precision when not given.
     pub precision: Option<String>,
+    /// What holds for every generated row, as SQL.
+    pub constraints: Vec<String>,
+    /// The pair of networks of a generator of images.
+    pub arch: String,
+    /// The classifier in whose features images are scored.
+    pub classifier: Option<String>,
 }
 
 impl Default for ModelOptions {
@@ -51,6 +58,9 @@ impl Default for ModelOptions {
             split_fraction: 0.2,
             device: None,
             precision: None,
+            constraints: Vec::new(),
+            arch: gan::image::ALL[0].name.into(),
+            classifier: None,
         }
     }
 }
@@ -310,6 +320,18 @@ pub static ALL: &[OptionSpec] = &[
         split_fraction,
         fraction
     ),
+    option!(
+        "arch",
+        "the pair of networks of image_gan: dense or conv",
+        arch,
+        arch
+    ),
+    option!(
+        "classifier",
+        "the image_classifier in whose features images are scored at every epoch; the best is kept",
+        classifier,
+        optional_text
+    ),
     option!("device", "auto, cpu, cuda or cuda:N", device, device),
     option!(
         "precision",
@@ -317,8 +339,20 @@ pub static ALL: &[OptionSpec] = &[
         precision,
         precision
     ),
+    option!(
+        "constraints",
+        "what holds for every generated row: ['price >= 0', 'paid >= clicked']",
+        constraints,
+        texts
+    ),
     option!("seed", "seed of everything random", train.seed, seed),
 ];
+
+/// Options that only generators have.
+const OF_GENERATORS: &[&str] = &["arch", "classifier", "constraints"];
+
+/// Options that every generator has.
+const OF_ALL_GENERATORS: &[&str] = &["model_type", "constraints", "seed"];
 
 /// Other names of options.
 const ALIASES: &[(&str, &str)] = &[("max_iterations", "epochs")];
@@ -330,7 +364,8 @@ impl ModelOptions {
     /// `Plan` for an unknown option, a value that an option can't take, options that don't fit
     /// together.
     pub fn parse(values: &Map<String, Value>) -> Result<Self> {
-        let mut options = Self::default();
+        let model_type = values.get("model_type").map(model_type);
+        let mut options = Self::of_type(&model_type.and_then(Result::ok).unwrap_or_default());
         let mut seen = BTreeMap::new();
         for (given, value) in values {
             let alias = ALIASES.iter().find(|(alias, _)| alias == given);
@@ -347,15 +382,79 @@ impl ModelOptions {
             (spec.set)(&mut options, value)
                 .map_err(|e| Error::plan(format!("option {given}: {e}, got {value}")))?;
         }
+        options.check_given(seen.keys().copied())?;
         options.order_loss_weights(values)?;
         options.place_funnel()?;
-        let architecture = model::find(&options.model_type)?;
-        options.columns.reads_images = architecture.needs.contains(&Need::Images);
+        options.complete_images(&seen.keys().copied().collect::<Vec<_>>())?;
         options.check()?;
         Ok(options)
     }
 
+    /// What models of images have besides.
+    fn complete_images(&mut self, given: &[&str]) -> Result<()> {
+        match gan::find(&self.model_type) {
+            Some(design) if design.makes == Makes::Images => {
+                if !given.contains(&"learn_rate") {
+                    self.train.learn_rate = gan::image::find(&self.arch)?.learn_rate;
+                }
+                if !given.contains(&"data_split_method") {
+                    self.split_method = "no_split".into();
+                }
+                // A label is a choice among its values, whatever its type.
+                for label in &self.columns.labels {
+                    let kinds = &mut self.columns.label_types;
+                    kinds.entry(label.clone()).or_insert("multiclass".into());
+                }
+                self.columns.reads_images = true;
+                self.check_split()
+            }
+            Some(_) => Ok(()),
+            None => {
+                let needs = model::find(&self.model_type)?.needs;
+                self.columns.reads_images = needs.contains(&Need::Images);
+                Ok(())
+            }
+        }
+    }
+
+    /// The defaults of a type of model.
+    fn of_type(model_type: &str) -> Self {
+        let mut options = Self::default();
+        if let Some(design) = gan::find(model_type) {
+            options.train.epochs = design.defaults.epochs;
+            options.train.batch_size = design.defaults.batch_size;
+            options.train.learn_rate = design.defaults.learn_rate;
+            options.config.hidden_units = design.defaults.hidden_units.to_vec();
+        }
+        options
+    }
+
+    /// Whether the type of model reads the option `name`.
+    fn reads(&self, name: &str) -> bool {
+        match gan::find(&self.model_type) {
+            Some(design) => design.options.contains(&name) || OF_ALL_GENERATORS.contains(&name),
+            None => !OF_GENERATORS.contains(&name),
+        }
+    }
+
+    /// An option that nobody reads is a mistake.
+    fn check_given<'a>(&self, mut given: impl Iterator<Item = &'a str>) -> Result<()> {
+        let Some(unread) = given.find(|name| !self.reads(name)) else {
+            return Ok(());
+        };
+        let read = ALL.iter().map(|option| option.name);
+        let read: Vec<_> = read.filter(|name| self.reads(name)).collect();
+        Err(Error::plan(format!(
+            "option {unread} is none of model_type = '{}'; it has: {}",
+            self.model_type,
+            read.join(", ")
+        )))
+    }
+
     fn check(&self) -> Result<()> {
+        if gan::find(&self.model_type).is_some() {
+            return Ok(());
+        }
         if self.columns.labels.is_empty() {
             return Err(Error::plan(
                 "option input_label_cols is missing: name the columns to predict, as in \
@@ -368,6 +467,11 @@ impl ModelOptions {
                 self.model_type
             )));
         }
+        self.check_split()?;
+        self.check_needs()
+    }
+
+    fn check_split(&self) -> Result<()> {
         let needs_column = matches!(self.split_method.as_str(), "seq" | "custom");
         if needs_column && self.columns.split_col.is_none() {
             return Err(Error::plan(format!(
@@ -381,7 +485,7 @@ impl ModelOptions {
                 self.split_method
             )));
         }
-        self.check_needs()
+        Ok(())
     }
 
     /// Brings loss_weights, given by name, into the order of the labels.
@@ -565,8 +669,9 @@ impl ModelOptions {
 
     /// Every option that is set, by name: an empty list where the default is another one.
     pub fn to_map(&self) -> Map<String, Value> {
-        let defaults = Self::default();
+        let defaults = Self::of_type(&self.model_type);
         ALL.iter()
+            .filter(|option| self.reads(option.name))
             .map(|option| (option, (option.get)(self)))
             .filter(|(option, value)| !is_empty(value) || *value != (option.get)(&defaults))
             .map(|(option, value)| (option.name.to_string(), value))
@@ -632,6 +737,11 @@ fn names(value: &Value) -> Read<Vec<String>> {
             .collect(),
         _ => Err(wrong()),
     }
+}
+
+/// An array of texts, or one text.
+fn texts(value: &Value) -> Read<Vec<String>> {
+    names(value).map_err(|_| "expected an array of strings".into())
 }
 
 fn text_map(value: &Value) -> Read<BTreeMap<String, String>> {
@@ -727,12 +837,18 @@ fn boolean(value: &Value) -> Read<bool> {
 
 fn model_type(value: &Value) -> Read<String> {
     let name = text(value)?.to_lowercase();
-    model::find(&name).map_err(|e| e.to_string())?;
+    gan::check_model_type(&name).map_err(|e| e.to_string())?;
     Ok(name)
 }
 
 fn optimizer(value: &Value) -> Read<Optimizer> {
     Optimizer::parse(&text(value)?.to_lowercase()).map_err(|e| e.to_string())
+}
+
+fn arch(value: &Value) -> Read<String> {
+    let name = text(value)?.to_lowercase();
+    gan::image::find(&name).map_err(|e| e.to_string())?;
+    Ok(name)
 }
 
 fn interaction(value: &Value) -> Read<String> {

@@ -17,7 +17,11 @@ const RULES: &[(&str, &[&str], &[&str])] = &[
     ("tensor", &["error", "feature"], &["arrow", "tch"]),
     ("layer", &["error", "tensor"], &["tch"]),
     ("model", &["error", "feature", "layer"], &["tch"]),
-    ("gan", &["error", "layer"], &["tch"]),
+    (
+        "gan",
+        &["error", "feature", "layer", "model", "tensor"],
+        &["tch"],
+    ),
     (
         "train",
         &[
@@ -27,7 +31,9 @@ const RULES: &[(&str, &[&str], &[&str])] = &[
     ),
     (
         "store",
-        &["error", "feature", "layer", "model", "tensor", "train"],
+        &[
+            "error", "feature", "gan", "image", "layer", "model", "tensor", "train",
+        ],
         &["arrow", "tch", "tempfile"],
     ),
     (
@@ -38,7 +44,8 @@ const RULES: &[(&str, &[&str], &[&str])] = &[
     (
         "relation",
         &[
-            "error", "device", "feature", "function", "image", "model", "store", "tensor", "train",
+            "error", "device", "feature", "function", "gan", "image", "model", "store", "tensor",
+            "train",
         ],
         &["arrow", "datafusion", "tokio", "futures", "tempfile"],
     ),

@@ -14,8 +14,39 @@ pub use norm::Statistics;
 
 use tch::{Kind, Tensor};
 
+use super::{Defaults, Makes};
 use crate::error::{Error, Result};
 use crate::layer::Path;
+
+/// The entry of the list of generators.
+pub const DESIGN: super::Design = super::Design {
+    name: "image_gan",
+    summary: "draws gray images, of a class where there is a label; arch names the pair of networks",
+    paper: "I. Goodfellow et al., Generative Adversarial Nets, NIPS 2014",
+    makes: Makes::Images,
+    options: &[
+        "input_label_cols",
+        "tasks",
+        "exclude_cols",
+        "image_size",
+        "arch",
+        "classifier",
+        "epochs",
+        "batch_size",
+        "learn_rate",
+        "data_split_method",
+        "data_split_col",
+        "data_split_eval_fraction",
+        "device",
+        "precision",
+    ],
+    defaults: Defaults {
+        epochs: 12,
+        batch_size: 128,
+        learn_rate: dense::DESIGN.learn_rate,
+        hidden_units: &[],
+    },
+};
 
 /// What the images are like.
 #[derive(Clone, Copy, Debug)]

@@ -348,7 +348,8 @@ impl<'a> Pair<'a> {
             let draws = Draws::new(&[self.fit.seed, epoch as u64, u64::from(n), u64::MAX]);
             let (noise, labels) = self.drawn(&draws, rows, i64::from(n))?;
             let statistics = Statistics::Measure(n);
-            self.averaged
+            let _ = self
+                .averaged
                 .images(&noise, labels.as_ref(), statistics, self.fit.products)?;
         }
         Ok(())

@@ -61,11 +61,6 @@ impl DenseOptimizer {
         self
     }
 
-    /// Another learn rate from the next step on.
-    pub fn set_learn_rate(&mut self, learn_rate: f64) {
-        self.learn_rate = learn_rate as f32;
-    }
-
     /// One step down the sum of `gradients`: of each share one for each weight, undefined where the
     /// loss does not depend on it.
     ///
