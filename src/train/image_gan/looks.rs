@@ -2,6 +2,8 @@
 //!
 //! Shapes: B images, P pixels.
 
+use std::ops::Range;
+
 use tch::{Device, Kind, Tensor};
 
 use super::ImageFit;
@@ -11,7 +13,7 @@ use crate::train::frechet::{FeatureSums, Normal};
 use crate::train::report::TrainingEvent;
 
 /// Images that a score is taken over, at the most.
-const SCORED: u64 = 10_000;
+const SCORED: u64 = 5_000;
 
 /// Images that go through a network at once.
 pub const BATCH: usize = 500;
@@ -36,13 +38,16 @@ impl Real {
     pub fn new(fit: &ImageFit, report: &dyn Fn(&TrainingEvent) -> bool) -> Result<Self> {
         let _guard = tch::no_grad_guard();
         // Those held back, beside as many to learn from; or two halves of the latter.
-        let (first, second) = match fit.eval {
-            Some(eval) => (Looks::of(fit, eval, 0, report)?, Some(fit.train)),
-            None => (Looks::of(fit, fit.train, 0, report)?, None),
-        };
-        let others = match second {
-            Some(train) => Looks::of(fit, train, 0, report)?,
-            None => Looks::of(fit, fit.train, first.rows, report)?,
+        let (first, others) = match fit.eval {
+            Some(eval) => {
+                let others = Looks::of(fit, fit.train, 0..SCORED, report)?;
+                (Looks::of(fit, eval, 0..SCORED, report)?, others)
+            }
+            None => {
+                let half = SCORED.min(fit.train.rows().div_ceil(2));
+                let others = Looks::of(fit, fit.train, half..2 * half, report)?;
+                (Looks::of(fit, fit.train, 0..half, report)?, others)
+            }
         };
         let features = first.normal()?;
         let floor = match (&features, others.normal()?) {
@@ -84,28 +89,31 @@ impl Looks {
         })
     }
 
-    /// Of up to [`SCORED`] rows behind the first `skip` ones.
+    /// Of these of the rows, as far as there are so many.
     fn of(
         fit: &ImageFit,
         rows: &RowSet,
-        skip: u64,
+        wanted: Range<u64>,
         report: &dyn Fn(&TrainingEvent) -> bool,
     ) -> Result<Self> {
         let mut looks = Self::new(fit)?;
         let mut batches = rows.batches(BATCH, Order::Stored);
         let mut encoded = EncodedBatch::default();
-        let mut seen = 0;
-        while looks.rows < SCORED && batches.next_into(&mut encoded)? {
+        let pixels = fit.spec.pixels() as usize;
+        let mut at = 0;
+        while at < wanted.end && batches.next_into(&mut encoded)? {
             if !report(&TrainingEvent::Evaluating) {
                 return Err(Error::cancelled());
             }
-            seen += encoded.rows as u64;
-            if seen <= skip {
-                continue;
+            let count = encoded.rows as u64;
+            let from = wanted.start.saturating_sub(at).min(count) as usize;
+            let to = (wanted.end - at).min(count) as usize;
+            at += count;
+            if from < to {
+                let part = &encoded.dense[from * pixels..to * pixels];
+                let images = Tensor::f_from_slice(part)?.f_view([-1, pixels as i64])?;
+                looks.add(fit, &images.f_to_device(fit.device)?)?;
             }
-            let images = Tensor::f_from_slice(&encoded.dense)?
-                .f_view([encoded.rows as i64, fit.spec.pixels()])?;
-            looks.add(fit, &images.f_to_device(fit.device)?)?;
         }
         Ok(looks)
     }

@@ -98,6 +98,8 @@ pub fn fit_images(
     epoch_done: &mut dyn FnMut(&[Epoch]),
 ) -> Result<TrainedImages> {
     let memory = Memory::reserve(fit)?;
+    // As in the workers: how a sum is divided among threads shows in its last bits.
+    tch::set_num_threads(1);
     let mut pair = Pair::new(fit, report)?;
     let real = Real::new(fit, report)?;
     let mut history = Vec::new();
@@ -287,7 +289,11 @@ impl<'a> Pair<'a> {
         Ok(vec![
             row("generator", generator),
             row("discriminator", discriminator),
-            row("gradient_penalty", sums.penalty / sums.penalties.max(1.)),
+            Epoch {
+                // An epoch of a few steps may have had none.
+                loss: (sums.penalties > 0.).then(|| sums.penalty / sums.penalties),
+                ..row("gradient_penalty", 0.)
+            },
         ])
     }
 

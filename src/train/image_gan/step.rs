@@ -142,7 +142,7 @@ impl Shard {
             total = total.f_add(&mean.f_mul_scalar(PENALTY / 2. * PENALTY_EVERY as f64)?)?;
             squares = Some(mean.detach());
         }
-        let gradients = Tensor::f_run_backward(&[total], &self.discriminator_leaves, false, false)?;
+        let gradients = backward(&total, &self.discriminator_leaves)?;
         share.made = Some(made);
         Ok(Turn {
             gradients,
@@ -180,10 +180,23 @@ impl Shard {
             .f_sum(Kind::Float)?
             .f_div_scalar(rows)?;
         Ok(Turn {
-            gradients: Tensor::f_run_backward(&[&loss], &self.generator_leaves, false, false)?,
+            gradients: backward(&loss, &self.generator_leaves)?,
             loss: loss.detach(),
             penalty: None,
             share,
         })
     }
+}
+
+/// The gradients of `loss`, undefined where it does not depend on a weight, each in the order of its
+/// weight: those of convolutions may come with the channels of a pixel side by side.
+fn backward(loss: &Tensor, leaves: &[Tensor]) -> Result<Vec<Tensor>> {
+    let gradients = Tensor::f_run_backward(&[loss], leaves, false, false)?;
+    let gradients = gradients
+        .into_iter()
+        .map(|gradient| match gradient.defined() {
+            true => gradient.f_contiguous(),
+            false => Ok(gradient),
+        });
+    Ok(gradients.collect::<std::result::Result<_, _>>()?)
 }

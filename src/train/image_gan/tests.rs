@@ -82,7 +82,8 @@ fn learns_what_images_of_a_class_are_like() {
         let tasks: Vec<_> = last.iter().map(|row| row.task.as_str()).collect();
         assert_eq!(tasks, ["generator", "discriminator", "gradient_penalty"]);
         assert!(
-            last.iter()
+            last[..2]
+                .iter()
                 .all(|row| row.loss.unwrap() > 0. && row.rows == 256)
         );
     }
