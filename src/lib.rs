@@ -17,6 +17,7 @@ mod engine;
 mod feature;
 mod function;
 mod gan;
+pub mod image;
 mod layer;
 mod locations;
 mod metric;

@@ -110,6 +110,10 @@ pub enum Action {
     Score(ScoreArgs),
     /// Make an e-commerce log to train on, with the true probabilities in a side file
     Datagen(DatagenArgs),
+    /// Turn IDX files, as MNIST and Fashion-MNIST come in, into a Parquet file
+    Idx(IdxArgs),
+    /// Draw a grid of images that an image_gan generates, a row for each label
+    Images(ImagesArgs),
 }
 
 /// Arguments of `sqltorch score`.
@@ -157,6 +161,51 @@ pub struct DatagenArgs {
     /// Folder to write into
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub output: PathBuf,
+}
+
+/// Arguments of `sqltorch idx`.
+#[derive(Debug, clap::Args)]
+pub struct IdxArgs {
+    /// IDX file of images, gzipped or not: the column `pixels`, as many numbers from 0 to 255 a row
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub images: PathBuf,
+
+    /// IDX file of their labels: the column `label`
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub labels: Option<PathBuf>,
+
+    /// Parquet file to write
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub output: PathBuf,
+
+    /// Replace the output file if it exists
+    #[arg(long)]
+    pub overwrite: bool,
+}
+
+/// Arguments of `sqltorch images`.
+#[derive(Debug, clap::Args)]
+pub struct ImagesArgs {
+    /// Generator of images, as SHOW MODELS spells it; NAME.N for version N
+    #[arg(long, value_name = "NAME")]
+    pub model: String,
+
+    /// Images to draw; with labels as many for each, together at least as many
+    #[arg(long, value_name = "N", default_value_t = 64)]
+    #[arg(value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..=10_000))]
+    pub n: usize,
+
+    /// The same seed draws the same images [default: the model's]
+    #[arg(long, value_name = "S")]
+    pub seed: Option<u64>,
+
+    /// PNG file to write
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub output: PathBuf,
+
+    /// Replace the output file if it exists
+    #[arg(long)]
+    pub overwrite: bool,
 }
 
 /// A source of statements.

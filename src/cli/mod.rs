@@ -7,6 +7,8 @@ mod complete;
 mod datagen;
 mod describe;
 mod failure;
+mod idx;
+mod images;
 mod init;
 mod interrupt;
 mod output;
@@ -49,6 +51,8 @@ fn run(args: Args) -> Outcome {
     let workers = Workers::start(args.engine.threads)?;
     let result = match args.action {
         Some(Action::Datagen(datagen)) => datagen::run(&workers, datagen, args.engine.quiet),
+        Some(Action::Images(images)) => images::run(&workers, images, &args.engine),
+        Some(Action::Idx(idx)) => idx::run(&idx, args.engine.quiet),
         Some(Action::Score(score)) => score::run(&workers, score, &args.engine),
         None => talk(&workers, args),
     };

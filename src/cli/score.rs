@@ -194,13 +194,14 @@ async fn score(engine: &Engine, query: &str, args: &ScoreArgs, bar: &ProgressBar
 }
 
 /// A Parquet file that has no name until it is complete; dropped before that, it is removed.
-struct Output {
+pub struct Output {
     path: PathBuf,
     writer: ArrowWriter<NamedTempFile>,
 }
 
 impl Output {
-    fn create(path: &Path, schema: SchemaRef) -> Outcome<Self> {
+    /// Opens a hidden file beside `path`.
+    pub fn create(path: &Path, schema: SchemaRef) -> Outcome<Self> {
         let name = path
             .file_name()
             .ok_or_else(|| Failure::Error(format!("{} is not a file name", path.display())))?;
@@ -225,7 +226,8 @@ impl Output {
         })
     }
 
-    fn write(&mut self, batch: &RecordBatch) -> Outcome {
+    /// Appends rows.
+    pub fn write(&mut self, batch: &RecordBatch) -> Outcome {
         let path = &self.path;
         self.writer
             .write(batch)
@@ -233,7 +235,7 @@ impl Output {
     }
 
     /// Brings everything to the disk, then gives the file its name.
-    fn publish(self, overwrite: bool) -> Outcome {
+    pub fn publish(self, overwrite: bool) -> Outcome {
         let Self { path, writer } = self;
         let file = writer.into_inner().map_err(|error| refused(&path, error))?;
         let synced = file.as_file().sync_all();

@@ -7,9 +7,10 @@ use super::fit::Shared;
 use super::fitted::{ColumnStats, FittedFeature, FittedKind, FittedSpec, IdPart, NumberParts};
 use super::layout::{FIRST_ID, IdColumn, Layout, Target, Task, TaskKind};
 use super::merge::Merged;
+use super::pixels;
 use super::record::Slots;
-use super::scale::{Finisher, Moments, NumberPart, VectorPart};
-use super::spec::{EncoderSpec, Role};
+use super::scale::{Finisher, Moments, NumberPart, Scale, VectorPart};
+use super::spec::{EncoderSpec, Kind, Role};
 use crate::error::{Error, Result};
 
 /// Which id slots are kept.
@@ -165,6 +166,17 @@ pub(super) fn assemble(
                         value: value.ok(),
                     }),
                 }
+            }
+            Slots::Vector { word, len }
+                if matches!(shared.spec.columns[feature.column].kind, Kind::Pixels(_)) =>
+            {
+                let scale = pixels::scale(name, &take(len))?;
+                Ok(FittedKind::Vector(numbers.pixels(
+                    name,
+                    word - shift,
+                    len,
+                    scale,
+                )))
             }
             Slots::Vector { word, len } => numbers
                 .vector(name, word - shift, &take(len))
@@ -323,6 +335,21 @@ impl Numbers {
         };
         self.finisher.vectors.push((word, part.clone()));
         Ok(part)
+    }
+
+    /// An image: as many pixels, all scaled alike.
+    fn pixels(&mut self, name: &str, word: usize, len: usize, scale: Scale) -> VectorPart {
+        let dense = self.layout.dense.len();
+        for i in 0..len {
+            self.add(format!("{name}[{i}]"));
+        }
+        let part = VectorPart {
+            dense,
+            scales: vec![scale; len],
+            flag: None,
+        };
+        self.finisher.vectors.push((word, part.clone()));
+        part
     }
 
     fn add(&mut self, name: String) -> usize {

@@ -25,6 +25,8 @@ pub enum Class {
     Vector(usize),
     /// Lists of any length.
     List,
+    /// Bytes.
+    Bytes,
     /// Nothing a feature can be made of.
     Unusable,
 }
@@ -42,7 +44,7 @@ impl Class {
             D::Time32(_) | D::Time64(_) => Self::Time,
             D::Duration(_) | D::Interval(_) => Self::Duration,
             D::Dictionary(_, values) => match Self::of(values) {
-                Self::Vector(_) | Self::List => Self::Unusable,
+                Self::Vector(_) | Self::List | Self::Bytes => Self::Unusable,
                 class => class,
             },
             D::FixedSizeList(item, len) => {
@@ -52,6 +54,7 @@ impl Class {
                     _ => Self::Unusable,
                 }
             }
+            D::Binary | D::LargeBinary | D::BinaryView | D::FixedSizeBinary(_) => Self::Bytes,
             D::List(_) | D::LargeList(_) | D::ListView(_) | D::LargeListView(_) => Self::List,
             _ => Self::Unusable,
         }
@@ -59,7 +62,10 @@ impl Class {
 
     /// One value a row that can be told apart from others.
     pub fn is_scalar(self) -> bool {
-        !matches!(self, Self::Vector(_) | Self::List | Self::Unusable)
+        !matches!(
+            self,
+            Self::Vector(_) | Self::List | Self::Bytes | Self::Unusable
+        )
     }
 
     /// Whether a column of class `given` can be read where this class was trained.
@@ -79,6 +85,7 @@ impl fmt::Display for Class {
             Self::Duration => f.write_str("durations"),
             Self::Vector(len) => write!(f, "vectors of {len} numbers"),
             Self::List => f.write_str("lists"),
+            Self::Bytes => f.write_str("bytes"),
             Self::Unusable => f.write_str("values of a type that can't be used"),
         }
     }
@@ -119,7 +126,7 @@ mod tests {
             (vector(DataType::Float32, 3), Class::Vector(3)),
             (vector(DataType::Utf8, 3), Class::Unusable),
             (vector(DataType::Float32, 0), Class::Unusable),
-            (DataType::Binary, Class::Unusable),
+            (DataType::Binary, Class::Bytes),
         ] {
             assert_eq!(Class::of(&data_type), class, "{data_type}");
         }

@@ -8,7 +8,7 @@ use super::assign::{Fixed, NoHashes};
 use super::bucket::{PiecePart, filled};
 use super::budget::Charge;
 use super::category;
-use super::fitted::{FittedKind, FittedSpec, IdPart};
+use super::fitted::{FittedFeature, FittedKind, FittedSpec, IdPart};
 use super::layout::{EncodedBatch, Layout};
 use super::scale::{NumberPart, VectorPart};
 use super::scratch::{Scratch, column, for_each_tile};
@@ -122,7 +122,7 @@ impl Encoder {
         let (ids, width) = (layout.ids.len(), layout.ids.len() + layout.dense.len());
         out.scratch.resize(width, rows);
         for (feature, array) in self.inner.fitted.features.iter().zip(inputs) {
-            stats.unseen += self.encode_feature(&feature.kind, array, rows, &mut out.scratch)?;
+            stats.unseen += self.encode_feature(feature, array, rows, &mut out.scratch)?;
         }
         let Scratch { words, stride, .. } = &out.scratch;
         for_each_tile(words, *stride, 0..ids, rows, |_, tile| {
@@ -137,7 +137,7 @@ impl Encoder {
     /// Encodes one feature; returns how many values were unseen.
     fn encode_feature(
         &self,
-        kind: &FittedKind,
+        feature: &FittedFeature,
         array: &ArrayRef,
         rows: usize,
         scratch: &mut Scratch,
@@ -151,7 +151,7 @@ impl Encoder {
         } = scratch;
         let stride = *stride;
         let mut unseen = 0;
-        match kind {
+        match &feature.kind {
             FittedKind::Category(part) => {
                 let mut fixed = self.fixed(part);
                 let ids = column(words, stride, part.slot, rows);
@@ -190,7 +190,8 @@ impl Encoder {
                 }
             }
             FittedKind::Vector(part) => {
-                vector::read(array, part.scales.len(), numbers)?;
+                let kind = self.inner.fitted.spec.columns[feature.column].kind;
+                vector::read_kind(kind, array, part.scales.len(), numbers)?;
                 self.put_vector(part, numbers, words, stride);
             }
         }

@@ -15,7 +15,7 @@ use super::label::Reader;
 use super::layout::Layout;
 use super::record::{Record, Slots, join, split_words};
 use super::scratch::{Scratch, column, for_each_tile};
-use super::spec::{EncoderSpec, Role};
+use super::spec::{EncoderSpec, Kind, Role};
 use super::split::{SplitMethod, read_keys};
 use super::vocabulary::{DIRECT_LIMIT, Vocabulary};
 use super::{number, time, vector};
@@ -192,7 +192,8 @@ impl PartitionFitter {
         self.scratch.hashes.clear();
         self.scratch.hashes.resize(rows, mix(shared.options.seed));
         for feature in &record.features {
-            self.push_feature(&columns[feature.column], feature.slots, rows)?;
+            let kind = shared.spec.columns[feature.column].kind;
+            self.push_feature(&columns[feature.column], feature.slots, kind, rows)?;
         }
         for (nulls, array) in self.nulls.iter_mut().zip(columns) {
             *nulls += array.logical_null_count() as u64;
@@ -205,7 +206,13 @@ impl PartitionFitter {
         Ok(())
     }
 
-    fn push_feature(&mut self, array: &ArrayRef, slots: Slots, rows: usize) -> Result<()> {
+    fn push_feature(
+        &mut self,
+        array: &ArrayRef,
+        slots: Slots,
+        kind: Kind,
+        rows: usize,
+    ) -> Result<()> {
         let Scratch {
             words,
             stride,
@@ -253,7 +260,7 @@ impl PartitionFitter {
                 split_words(times.value.iter().map(|v| v.to_bits()), words, stride, word);
             }
             Slots::Vector { word, len } => {
-                vector::read(array, len, numbers)?;
+                vector::read_kind(kind, array, len, numbers)?;
                 vector::hash(numbers, len, hashes);
                 for i in 0..len {
                     let elements = numbers.iter().skip(i).step_by(len);

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::bucket::{BucketPart, PiecePart};
 use super::class::Class;
 use super::layout::{FIRST_ID, Layout};
-use super::scale::{NumberPart, VectorPart};
+use super::scale::{NumberPart, Scale, VectorPart};
 use super::spec::{Bounds, ColumnSpec, EncoderSpec, Kind, find_name, name_list};
 use crate::error::{Error, Result};
 
@@ -199,6 +199,20 @@ impl FittedSpec {
         columns.collect()
     }
 
+    /// How the pixels of images are scaled, where rows are images.
+    pub fn pixel_scale(&self) -> Option<Scale> {
+        self.features
+            .iter()
+            .find_map(|feature| match &feature.kind {
+                FittedKind::Vector(part)
+                    if matches!(self.spec.columns[feature.column].kind, Kind::Pixels(_)) =>
+                {
+                    part.scales.first().copied()
+                }
+                _ => None,
+            })
+    }
+
     /// Shape of the encoded rows.
     pub fn layout(&self) -> &Layout {
         &self.layout
@@ -320,6 +334,10 @@ fn check_type(column: &ColumnSpec, data_type: &DataType) -> Result<()> {
     // An all-NULL training column says nothing of what its values would be.
     let accepted = match column.kind {
         Kind::Category if column.class == Class::Null => given.is_scalar(),
+        Kind::Pixels([height, width]) => match given {
+            Class::Vector(len) => len == height * width,
+            given => matches!(given, Class::List | Class::Bytes | Class::Null),
+        },
         _ => column.class.accepts(given),
     };
     if accepted {

@@ -6,6 +6,7 @@ use super::class::{Class, value_type};
 use super::encoding::{NumericEncoding, NumericEncodings};
 use super::label::task_kind;
 use super::layout::Task;
+use super::pixels;
 use super::spec::{
     Bounds, ColumnOptions, ColumnSpec, EncoderSpec, Kind, Role, find_name, name_list,
 };
@@ -20,7 +21,7 @@ pub fn infer(schema: &Schema, options: &ColumnOptions) -> Result<EncoderSpec> {
     reject_duplicate_names(schema)?;
     check_bounds(options)?;
     let named = Named::resolve(schema, options)?;
-    if named.labels.is_empty() {
+    if named.labels.is_empty() && !options.reads_images {
         return Err(Error::plan(format!(
             "input_label_cols names no label; the query has: {}",
             name_list(schema)
@@ -28,8 +29,11 @@ pub fn infer(schema: &Schema, options: &ColumnOptions) -> Result<EncoderSpec> {
     }
     let tasks = tasks(schema, &named.labels, options)?;
     let columns = (0..schema.fields().len())
-        .map(|at| named.decide(schema, at))
+        .map(|at| named.decide(schema, at, options))
         .collect::<Result<Vec<_>>>()?;
+    if options.reads_images {
+        pixels::check(&columns)?;
+    }
     let spec = EncoderSpec {
         columns,
         tasks,
@@ -199,7 +203,12 @@ impl Named {
         Ok(at)
     }
 
-    pub(super) fn decide(&self, schema: &Schema, at: usize) -> Result<ColumnSpec> {
+    pub(super) fn decide(
+        &self,
+        schema: &Schema,
+        at: usize,
+        options: &ColumnOptions,
+    ) -> Result<ColumnSpec> {
         let field = schema.field(at);
         let (name, data_type) = (field.name(), field.data_type());
         let uses = &self.uses[at];
@@ -221,6 +230,7 @@ impl Named {
                     number(name, data_type, u.option)?,
                     format!("listed in {}", u.option),
                 ),
+                None if options.reads_images => pixels::infer(name, data_type, options)?,
                 None => by_type(name, data_type)?,
             },
         };
@@ -273,7 +283,7 @@ fn by_type(name: &str, data_type: &DataType) -> Result<(Kind, String)> {
                 "column \"{name}\" is of type {data_type}: sequences can't be used as features so far; leave it out with exclude_cols = ['{name}']"
             )));
         }
-        Class::Unusable => {
+        Class::Bytes | Class::Unusable => {
             return Err(Error::plan(format!(
                 "column \"{name}\" is of type {data_type}, which can't be used as a feature; leave it out with exclude_cols = ['{name}']"
             )));

@@ -110,10 +110,7 @@ impl TaskKind {
 impl Target {
     /// The number that a network means by `value`.
     pub fn restore(&self, value: f32) -> f64 {
-        let value = match self.scale.factor {
-            0. => self.scale.mean,
-            factor => f64::from(value) / factor + self.scale.mean,
-        };
+        let value = self.scale.restore(value);
         if self.log { value.exp_m1() } else { value }
     }
 }

@@ -35,6 +35,7 @@ mod merge;
 mod number;
 mod parallel;
 mod persist;
+mod pixels;
 mod record;
 mod repeats;
 mod rows;
@@ -61,7 +62,6 @@ pub use infer::infer;
 pub use label::{LabelCount, task_kind};
 pub use layout::{Classes, EncodedBatch, Layout, Target, Task, TaskKind};
 pub use rows::{BatchIter, Order, RowSet};
-#[cfg(test)]
 pub use scale::Scale;
 pub use spec::{ColumnOptions, EncoderSpec, Role, find_name};
 pub use split::SplitMethod;

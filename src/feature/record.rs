@@ -81,6 +81,10 @@ impl Record {
                     word: 0,
                 },
                 Kind::Vector(len) => Slots::Vector { word: 0, len },
+                Kind::Pixels([height, width]) => Slots::Vector {
+                    word: 0,
+                    len: height * width,
+                },
                 Kind::Label | Kind::Split | Kind::Ignored => continue,
             };
             features.push(FeatureSlots { column, slots });

@@ -110,6 +110,20 @@ impl RowSet {
         Self::new(rows, count.into(), Vec::new(), finisher, charge)
     }
 
+    /// Rows in memory that consist of `numbers` numbers and a label.
+    #[cfg(test)]
+    pub fn of_numbers_and_label(count: u64, numbers: usize, values: &[f32]) -> Self {
+        let finisher = Finisher {
+            labels: numbers,
+            tasks: 1,
+            dense: numbers,
+            ..Finisher::default()
+        };
+        let charge = Charge::new(Arc::new(super::budget::tests::Unlimited));
+        let rows = Store::Memory(vec![values.iter().map(|v| v.to_bits()).collect()]);
+        Self::new(rows, count, Vec::new(), finisher, charge)
+    }
+
     /// Whether rows are read from memory.
     #[cfg(test)]
     pub(super) fn in_memory(&self) -> bool {

@@ -102,6 +102,11 @@ impl Moments {
         self.count == 0.0
     }
 
+    /// The smallest and the largest value; infinite where there is none.
+    pub(super) fn range(&self) -> (f64, f64) {
+        (self.min, self.max)
+    }
+
     /// Mean 0, deviation 1.
     pub(super) fn scale(&self) -> Scale {
         let deviation = (self.spread() / self.count.max(1.0)).sqrt();
@@ -134,6 +139,14 @@ impl Scale {
         mean: 0.,
         factor: 1.,
     };
+
+    /// The number that `value` stands for.
+    pub fn restore(self, value: f32) -> f64 {
+        match self.factor {
+            0. => self.mean,
+            factor => f64::from(value) / factor + self.mean,
+        }
+    }
 
     /// A value as the model sees it; NaN becomes 0, the mean.
     #[inline(always)]

@@ -39,6 +39,10 @@ pub struct ColumnOptions {
     pub min_count: u64,
     /// Columns with more distinct values than this share so many ids by hash.
     pub hash_buckets: Option<u32>,
+    /// Whether the one feature is a column of images.
+    pub reads_images: bool,
+    /// Height and width of an image, where they are given.
+    pub image_size: Vec<usize>,
 }
 
 impl Default for ColumnOptions {
@@ -57,6 +61,8 @@ impl Default for ColumnOptions {
             max_vocabulary: None,
             min_count: 1,
             hash_buckets: None,
+            reads_images: false,
+            image_size: Vec::new(),
         }
     }
 }
@@ -150,6 +156,8 @@ pub enum Kind {
     Time,
     /// So many standardised floats.
     Vector(usize),
+    /// Pixels from -1 to 1: height and width.
+    Pixels([usize; 2]),
     /// As its task says.
     Label,
     /// Compared, but never an input.
@@ -165,6 +173,7 @@ impl fmt::Display for Kind {
             Self::Number => "number",
             Self::Time => "time",
             Self::Vector(_) => "vector",
+            Self::Pixels(_) => "pixels",
             Self::Label | Self::Split | Self::Ignored => "none",
         })
     }
@@ -181,6 +190,14 @@ impl EncoderSpec {
     /// Everything a model may read, scenario, user and item included.
     pub fn features(&self) -> impl Iterator<Item = &ColumnSpec> {
         self.columns.iter().filter(|c| c.is_input())
+    }
+
+    /// Height and width of the images, where rows are images.
+    pub fn image_size(&self) -> Option<[usize; 2]> {
+        self.columns.iter().find_map(|column| match column.kind {
+            Kind::Pixels(size) => Some(size),
+            _ => None,
+        })
     }
 
     /// The first column of that role.

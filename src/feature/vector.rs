@@ -4,7 +4,8 @@ use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::datatypes::DataType;
 
 use super::hash::{NULL_HASH, combine, hash_bits};
-use super::number;
+use super::spec::Kind;
+use super::{number, pixels};
 use crate::error::{Error, Result};
 
 /// Replaces `out` by the elements of `array`, `len` per row, row-major: NaN where an element or
@@ -38,6 +39,22 @@ pub(super) fn read(array: &ArrayRef, len: usize, out: &mut Vec<f64>) -> Result<(
         }
     }
     Ok(())
+}
+
+/// The same for a column of this kind: a vector, or images.
+///
+/// # Errors
+/// As [`read`]; `Execution` for an image of another size.
+pub(super) fn read_kind(
+    kind: Kind,
+    array: &ArrayRef,
+    len: usize,
+    out: &mut Vec<f64>,
+) -> Result<()> {
+    match kind {
+        Kind::Pixels(size) => pixels::read(array, size, out),
+        _ => read(array, len, out),
+    }
 }
 
 /// An element as it is kept until the vectors are standardised.

@@ -9,6 +9,7 @@ mod calibration_error;
 mod gauc;
 mod gauc_left_out;
 mod hit_rate_at;
+mod image_png;
 mod log_loss;
 mod macro_f1;
 mod mae;
@@ -53,7 +54,7 @@ const AGGREGATES: &[fn() -> AggregateUDF] = &[
     rmse::function,
 ];
 
-const SCALARS: &[fn() -> ScalarUDF] = &[torch_info::function];
+const SCALARS: &[fn() -> ScalarUDF] = &[image_png::function, torch_info::function];
 
 /// Every aggregate function of this crate, ready to be registered.
 pub fn aggregates() -> Vec<Arc<AggregateUDF>> {

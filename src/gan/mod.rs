@@ -3,6 +3,7 @@
 //! A design sees coded rows or pixels and draws more of them. It has never heard of SQL, Arrow or files.
 
 mod copula;
+pub mod image;
 pub mod tabular;
 
 use crate::error::{Error, Result};
@@ -15,6 +16,8 @@ use crate::model::{self, Config};
 pub enum Makes {
     /// Rows of any columns.
     Rows(RowDesign),
+    /// Images, with a label or without.
+    Images,
 }
 
 /// How a design makes rows.
@@ -82,7 +85,7 @@ const COLUMN_OPTIONS: &[&str] = &[
 ];
 
 /// Every design.
-pub static ALL: &[Design] = &[copula::DESIGN, tabular::DESIGN];
+pub static ALL: &[Design] = &[copula::DESIGN, tabular::DESIGN, image::DESIGN];
 
 /// The design of that name, if there is one.
 pub fn find(name: &str) -> Option<&'static Design> {

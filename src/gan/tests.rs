@@ -87,7 +87,9 @@ fn correlation(a: &[f64], b: &[f64]) -> f64 {
 
 fn copula() -> (Codec, Box<dyn TableGenerator>) {
     let (codec, coded) = coded(true);
-    let Makes::Rows(design) = find("copula").unwrap().makes;
+    let Makes::Rows(design) = find("copula").unwrap().makes else {
+        panic!("it makes rows")
+    };
     let params = (design.fit.unwrap())(&codec, &coded).unwrap();
     let generator = (design.build)(&codec, &Config::default(), &params.root()).unwrap();
     (codec, generator)
@@ -151,7 +153,9 @@ fn copula_draws_under_conditions() {
 #[test]
 fn network_keeps_to_conditions_and_seeds_before_it_has_learnt_anything() {
     let (codec, coded) = coded(false);
-    let Makes::Rows(design) = find("tabular_gan").unwrap().makes;
+    let Makes::Rows(design) = find("tabular_gan").unwrap().makes else {
+        panic!("it makes rows")
+    };
     let config = Config {
         hidden_units: vec![32, 16],
         ..Config::default()

@@ -46,6 +46,24 @@ impl Draws {
         state.wrapping_add(STEP.wrapping_mul(words as u64))
     }
 
+    /// `n` values of a standard normal distribution.
+    /// G. Box, M. Muller, "A Note on the Generation of Random Normal Deviates", 1958.
+    pub fn normals(&self, n: usize) -> Vec<f32> {
+        let mut words = vec![0; n.div_ceil(2)];
+        Self::fill(self.skip(words.len()), &mut words);
+        let pair = |word: &u64| {
+            // In (0, 1], so that the logarithm is finite, and in [0, 1).
+            let (u, v) = ((word >> 32) as f64 + 1., *word as u32 as f64);
+            let scale = 2f64.powi(-32);
+            let radius = (-2. * (u * scale).ln()).sqrt();
+            let (sin, cos) = (std::f64::consts::TAU * v * scale).sin_cos();
+            [(radius * cos) as f32, (radius * sin) as f32]
+        };
+        let mut values: Vec<_> = words.iter().flat_map(pair).collect();
+        values.truncate(n);
+        values
+    }
+
     /// `n` values, 0 with probability `rate` (to 1 / 65,536) and `1 / (1 - rate)` otherwise.
     fn mask(&self, n: usize, rate: f64) -> Vec<f32> {
         let (threshold, keep) = (threshold(rate), keep_scale(rate));
@@ -85,6 +103,23 @@ mod tests {
 
     use super::*;
     use crate::layer::{Tape, Workspace};
+
+    #[test]
+    fn normals_have_the_moments_of_their_distribution() {
+        let values = Draws::new(&[3, 1]).normals(100_001);
+        let moment = |power: i32| {
+            let powers = values.iter().map(|v| f64::from(*v).powi(power));
+            powers.sum::<f64>() / values.len() as f64
+        };
+        for (power, expected) in [(1, 0.), (2, 1.), (3, 0.), (4, 3.)] {
+            let got = moment(power);
+            assert!((got - expected).abs() < 0.08, "{power}: {got}");
+        }
+        let neighbours = values.chunks_exact(2).map(|v| f64::from(v[0] * v[1]));
+        assert!((neighbours.sum::<f64>() / 50_000.).abs() < 0.02);
+        assert_eq!(values, Draws::new(&[3, 1]).normals(100_001));
+        assert_ne!(values, Draws::new(&[3, 2]).normals(100_001));
+    }
 
     #[test]
     fn drops_the_share_and_keeps_the_mean() {

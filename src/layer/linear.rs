@@ -2,7 +2,7 @@
 //!
 //! Shapes: G layers side by side, B rows, F inputs, H outputs.
 
-use tch::Tensor;
+use tch::{Kind, Tensor};
 
 use super::{Init, Path};
 use crate::error::Result;
@@ -39,6 +39,17 @@ impl Linear {
         let product = x.f_bmm(&pick(&self.weight)?)?;
         let bias = pick(&self.bias)?.f_to_kind(product.kind())?;
         Ok(product.f_add(&bias)?)
+    }
+
+    /// Of one layer, computed in `kind` whatever that of its weights is: `x` is `[B, F]`; returns
+    /// `[B, H]` of that kind.
+    ///
+    /// # Errors
+    /// As [`Linear::each`].
+    pub fn one_as(&self, x: &Tensor, kind: Kind) -> Result<Tensor> {
+        let weight = self.weight.f_select(0, 0)?.f_to_kind(kind)?;
+        let bias = self.bias.f_flatten(0, -1)?.f_to_kind(kind)?;
+        Ok(bias.f_addmm(&x.f_to_kind(kind)?, &weight)?)
     }
 
     /// Of one layer: `x` is `[B, F]`; returns `[B, H]`.

@@ -2,6 +2,7 @@
 //! no task, file or statement.
 
 mod buffer;
+mod conv;
 mod dense;
 mod dropout;
 mod embedding;
@@ -14,6 +15,7 @@ pub mod params;
 mod tape;
 
 pub use buffer::{Seen, renew};
+pub use conv::{Conv, Way, leaky_relu, max_pool};
 pub use dense::Reads;
 pub use dropout::{Draws, dropout};
 pub use embedding::Embedding;

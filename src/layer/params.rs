@@ -276,10 +276,19 @@ impl Path<'_> {
     /// # Errors
     /// As [`Path::weight`].
     pub fn matrix(&self, name: &str, shape: &[i64], init: Init) -> Result<Tensor> {
+        let outputs = shape.iter().product::<i64>() / init.fan_in();
+        self.kernel(name, shape, init, outputs)
+    }
+
+    /// As [`Path::matrix`], of a product that gives `outputs` values for a row.
+    ///
+    /// # Errors
+    /// As [`Path::weight`].
+    pub fn kernel(&self, name: &str, shape: &[i64], init: Init, outputs: i64) -> Result<Tensor> {
         let path = format!("{}{name}", self.prefix);
         let params = self.params;
         if params.matrices.borrow_mut().insert(path.clone()) {
-            self.computes(shape.iter().product::<i64>() / init.fan_in());
+            self.computes(outputs);
         }
         params.get(&path, shape, init)
     }

@@ -220,7 +220,12 @@ impl<'a> Tape<'a> {
         gradients.flow(&mut roots, again)?;
         gradients.sums.truncate(leaves.len());
         let sums = gradients.sums.into_iter();
-        Ok(sums.map(|sum| sum.unwrap_or_else(Tensor::new)).collect())
+        // Those of convolutions may come with the channels of a pixel side by side.
+        let ordered = |sum: Option<Tensor>| match sum {
+            Some(sum) => Ok(sum.f_contiguous()?),
+            None => Ok(Tensor::new()),
+        };
+        sums.map(ordered).collect()
     }
 }
 

@@ -24,6 +24,8 @@ pub struct Config {
     pub funnel: Vec<usize>,
     /// How features are crossed in front of the architecture.
     pub interaction: String,
+    /// Height and width of an image; zeros where rows are none.
+    pub image_size: [i64; 2],
 }
 
 impl Default for Config {
@@ -38,6 +40,7 @@ impl Default for Config {
             dropout: 0.1,
             funnel: Vec::new(),
             interaction: "none".into(),
+            image_size: [0, 0],
         }
     }
 }

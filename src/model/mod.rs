@@ -13,6 +13,7 @@ mod dbmtl;
 mod esmm;
 mod funnel;
 mod hinet;
+pub mod image_classifier;
 mod input;
 pub mod interaction;
 mod m2m;
@@ -161,6 +162,8 @@ pub enum Need {
     UserOrItem,
     /// A second task.
     SecondTask,
+    /// Rows that are images.
+    Images,
 }
 
 /// What becomes of the option funnel.
@@ -232,6 +235,7 @@ pub static ALL: &[Architecture] = &[
     adasparse::ARCHITECTURE,
     stem::ARCHITECTURE,
     per_scenario::ARCHITECTURE,
+    image_classifier::ARCHITECTURE,
 ];
 
 /// The architecture of that name.

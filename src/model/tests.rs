@@ -29,6 +29,7 @@ pub fn spec() -> Spec {
             tower_units: vec![8],
             num_experts: 3,
             dropout: 0.,
+            image_size: [2, 7],
             ..Config::default()
         },
     }

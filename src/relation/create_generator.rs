@@ -8,7 +8,9 @@ use arrow::array::RecordBatch;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::logical_expr::planner::RelationPlannerContext;
 
+use super::create_images;
 use super::creation::{Creation, Learned, Recipe, Run};
+use super::environment::Environment;
 use super::generate::constraint;
 use crate::error::Result;
 use crate::feature::FittedSpec;
@@ -33,6 +35,7 @@ pub fn plan(
     design: &'static Design,
     statement: Creation,
     input: LogicalPlan,
+    environment: &Environment,
     context: &mut dyn RelationPlannerContext,
 ) -> Result<LogicalPlan> {
     match design.makes {
@@ -44,6 +47,7 @@ pub fn plan(
             let spec = Arc::new(spec);
             statement.plan(Rows { design, spec }, input)
         }
+        Makes::Images => create_images::plan(statement, input, environment, context),
     }
 }
 

@@ -60,7 +60,7 @@ pub fn plan(
         input = transform::apply(list, input, &always, &mut transform::Statement(context))?;
     }
     let schema: Schema = input.schema().as_arrow().clone();
-    let statement = Creation {
+    let mut statement = Creation {
         name,
         or_replace: call.flag("or_replace")?,
         if_not_exists: call.flag("if_not_exists")?,
@@ -74,10 +74,14 @@ pub fn plan(
         progress: environment.progress(),
     };
     if let Some(design) = gan::find(&statement.options.model_type) {
-        return create_generator::plan(design, statement, input, context);
+        return create_generator::plan(design, statement, input, environment, context);
     }
     let encoder = feature::infer(&schema, &statement.options.columns)?;
     statement.options.check_tasks(&encoder)?;
+    if let Some(size) = encoder.image_size() {
+        statement.options.columns.image_size = size.to_vec();
+        statement.options.config.image_size = size.map(|side| side as i64);
+    }
     statement.plan(Predictor { encoder }, input)
 }
 

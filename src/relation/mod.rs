@@ -10,6 +10,7 @@ mod calibration;
 mod call;
 mod confusion_matrix;
 mod create_generator;
+mod create_images;
 mod create_model;
 mod creation;
 mod environment;

@@ -11,7 +11,8 @@ use crate::feature::{
     ColumnOptions, EncoderSpec, LabelCount, NumericEncoding, NumericEncodings, SplitMethod, Task,
     TaskKind,
 };
-use crate::gan;
+use crate::gan::{self, Makes};
+use crate::image::png;
 use crate::model::{self, Config, Need, interaction};
 use crate::train::optimizer::Optimizer;
 use crate::train::{Loss, TrainOptions, balanced, weighting};
@@ -41,6 +42,10 @@ pub struct ModelOptions {
     pub precision: Option<String>,
     /// What holds for every generated row, as SQL.
     pub constraints: Vec<String>,
+    /// The pair of networks of a generator of images.
+    pub arch: String,
+    /// The classifier in whose features images are scored.
+    pub classifier: Option<String>,
 }
 
 impl Default for ModelOptions {
@@ -57,6 +62,8 @@ impl Default for ModelOptions {
             device: None,
             precision: None,
             constraints: Vec::new(),
+            arch: gan::image::ALL[0].name.into(),
+            classifier: None,
         }
     }
 }
@@ -153,6 +160,12 @@ pub static ALL: &[OptionSpec] = &[
         "columns to leave out",
         columns.exclude_cols,
         names
+    ),
+    option!(
+        "image_size",
+        "[height, width] of the images, where the column of pixels is no square list of fixed size",
+        columns.image_size,
+        image_size
     ),
     option!(
         "max_vocabulary",
@@ -317,6 +330,18 @@ pub static ALL: &[OptionSpec] = &[
         split_fraction,
         fraction
     ),
+    option!(
+        "arch",
+        "the pair of networks of image_gan: dense or conv",
+        arch,
+        arch
+    ),
+    option!(
+        "classifier",
+        "the image_classifier in whose features images are scored at every epoch; the best is kept",
+        classifier,
+        optional_text
+    ),
     option!("device", "auto, cpu, cuda or cuda:N", device, device),
     option!(
         "precision",
@@ -334,7 +359,7 @@ pub static ALL: &[OptionSpec] = &[
 ];
 
 /// Options that only generators have.
-const OF_GENERATORS: &[&str] = &["constraints"];
+const OF_GENERATORS: &[&str] = &["arch", "classifier", "constraints"];
 
 /// Options that every generator has.
 const OF_ALL_GENERATORS: &[&str] = &["model_type", "constraints", "seed"];
@@ -370,8 +395,36 @@ impl ModelOptions {
         options.check_given(seen.keys().copied())?;
         options.order_loss_weights(values)?;
         options.place_funnel()?;
+        options.complete_images(&seen.keys().copied().collect::<Vec<_>>())?;
         options.check()?;
         Ok(options)
+    }
+
+    /// What models of images have besides.
+    fn complete_images(&mut self, given: &[&str]) -> Result<()> {
+        match gan::find(&self.model_type) {
+            Some(design) if matches!(design.makes, Makes::Images) => {
+                if !given.contains(&"learn_rate") {
+                    self.train.learn_rate = gan::image::find(&self.arch)?.learn_rate;
+                }
+                if !given.contains(&"data_split_method") {
+                    self.split_method = "no_split".into();
+                }
+                // A label is a choice among its values, whatever its type.
+                for label in &self.columns.labels {
+                    let kinds = &mut self.columns.label_types;
+                    kinds.entry(label.clone()).or_insert("multiclass".into());
+                }
+                self.columns.reads_images = true;
+                self.check_split()
+            }
+            Some(_) => Ok(()),
+            None => {
+                let needs = model::find(&self.model_type)?.needs;
+                self.columns.reads_images = needs.contains(&Need::Images);
+                Ok(())
+            }
+        }
     }
 
     /// The defaults of a type of model.
@@ -418,6 +471,17 @@ impl ModelOptions {
                  input_label_cols = ['click', 'buy']",
             ));
         }
+        if !self.columns.image_size.is_empty() && !self.columns.reads_images {
+            return Err(Error::plan(format!(
+                "option image_size needs a model of images, model_type = 'image_classifier' for example; got '{}'",
+                self.model_type
+            )));
+        }
+        self.check_split()?;
+        self.check_needs()
+    }
+
+    fn check_split(&self) -> Result<()> {
         let needs_column = matches!(self.split_method.as_str(), "seq" | "custom");
         if needs_column && self.columns.split_col.is_none() {
             return Err(Error::plan(format!(
@@ -431,7 +495,7 @@ impl ModelOptions {
                 self.split_method
             )));
         }
-        self.check_needs()
+        Ok(())
     }
 
     /// Brings loss_weights, given by name, into the order of the labels.
@@ -503,6 +567,7 @@ impl ModelOptions {
                     "option user_col or item_col",
                 ),
                 Need::SecondTask => (columns.labels.len() > 1, "two labels or more"),
+                Need::Images => (columns.reads_images, "a column of pixels"),
             };
             if !there {
                 return Err(Error::plan(format!(
@@ -783,6 +848,15 @@ fn fraction(value: &Value) -> Read<f64> {
     float(value, "a number above 0 and below 1", |n| n > 0. && n < 1.)
 }
 
+fn image_size(value: &Value) -> Read<Vec<usize>> {
+    let sides = widths(value).ok().filter(|sides| {
+        let longest = png::MAX_SIDE as i64;
+        sides.len() == 2 && sides.iter().all(|&side| side <= longest)
+    });
+    let sides = sides.ok_or("expected [height, width] in pixels, as in [28, 28]")?;
+    Ok(sides.into_iter().map(|side| side as usize).collect())
+}
+
 fn boolean(value: &Value) -> Read<bool> {
     value
         .as_bool()
@@ -797,6 +871,12 @@ fn model_type(value: &Value) -> Read<String> {
 
 fn optimizer(value: &Value) -> Read<Optimizer> {
     Optimizer::parse(&text(value)?.to_lowercase()).map_err(|e| e.to_string())
+}
+
+fn arch(value: &Value) -> Read<String> {
+    let name = text(value)?.to_lowercase();
+    gan::image::find(&name).map_err(|e| e.to_string())?;
+    Ok(name)
 }
 
 fn interaction(value: &Value) -> Read<String> {

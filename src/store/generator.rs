@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use tch::Device;
 
+use super::images::ImageMaker;
 use super::manifest::Manifest;
 use super::replica::ReplicaPool;
 use crate::error::{Error, Result};
@@ -46,6 +47,8 @@ pub trait Generate: Send + Sync {
 pub enum GeneratorSpec {
     /// Rows of a table.
     Rows(Codec),
+    /// Images, with a label or without.
+    Images(ImageMaker),
 }
 
 impl GeneratorSpec {
@@ -56,6 +59,7 @@ impl GeneratorSpec {
     pub fn schema(&self) -> Result<SchemaRef> {
         match self {
             Self::Rows(codec) => codec.schema(),
+            Self::Images(maker) => maker.schema(),
         }
     }
 
@@ -66,6 +70,7 @@ impl GeneratorSpec {
     pub fn check(&self, wanted: &Wanted) -> Result<()> {
         match self {
             Self::Rows(codec) => codec.allowed(wanted).map(drop),
+            Self::Images(maker) => maker.class(wanted).map(|_| ()),
         }
     }
 
@@ -73,6 +78,7 @@ impl GeneratorSpec {
     pub fn feature_info(&self) -> Vec<FeatureInfo> {
         match self {
             Self::Rows(codec) => codec.feature_info(),
+            Self::Images(maker) => maker.encoder.feature_info(),
         }
     }
 
@@ -84,17 +90,21 @@ impl GeneratorSpec {
         &self,
         manifest: &Manifest,
         params: Params,
-        _device: Device,
+        device: Device,
     ) -> Result<Box<dyn Generate>> {
-        let unknown = || Error::execution(format!("unknown model_type {:?}", manifest.model_type));
-        let design = gan::find(&manifest.model_type).ok_or_else(unknown)?;
-        match (self, design.makes) {
-            (Self::Rows(codec), Makes::Rows(design)) => Ok(Box::new(Rows::new(
+        let design = gan::find(&manifest.model_type).map(|design| design.makes);
+        match (self, design) {
+            (Self::Rows(codec), Some(Makes::Rows(design))) => Ok(Box::new(Rows::new(
                 codec,
                 design,
                 &manifest.config,
                 params,
             )?)),
+            (Self::Images(maker), Some(Makes::Images)) => maker.load(manifest, params, device),
+            _ => Err(Error::execution(format!(
+                "{:?} is no model_type of such a generator",
+                manifest.model_type
+            ))),
         }
     }
 }

@@ -6,7 +6,9 @@ pub mod duel;
 mod early_stop;
 mod evaluate;
 mod fit;
+mod frechet;
 mod fusion;
+mod image_gan;
 mod learner;
 mod loss;
 pub mod optimizer;
@@ -20,6 +22,7 @@ pub mod weighting;
 
 pub use evaluate::likeliest;
 pub use fit::{Fit, Trained, fit};
+pub use image_gan::{Features, ImageFit, TrainedImages, fit_images, memory_bytes};
 pub use loss::{Loss, balanced};
 pub use options::TrainOptions;
 pub use report::{Epoch, Progress, TrainingEvent};

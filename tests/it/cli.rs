@@ -766,6 +766,62 @@ fn a_cancelled_training_leaves_no_model() {
 }
 
 #[test]
+fn idx_files_become_a_table_and_a_generator_draws_a_grid() {
+    let place = Place::new();
+    let bytes = |header: &[u8], values: &mut dyn Iterator<Item = u32>| -> Vec<u8> {
+        let header = header.iter().copied();
+        header.chain(values.map(|v| (v % 256) as u8)).collect()
+    };
+    let images = [0, 0, 8, 3, 0, 0, 0, 40, 0, 0, 0, 4, 0, 0, 0, 4];
+    let images = bytes(&images, &mut (0..640).map(|i| i * 37));
+    let labels = bytes(&[0, 0, 8, 1, 0, 0, 0, 40], &mut (0..40).map(|i| i % 2));
+    fs::write(place.path().join("images"), &images).unwrap();
+    fs::write(place.path().join("labels"), labels).unwrap();
+    let idx = [
+        "idx",
+        "--images",
+        "images",
+        "--labels",
+        "labels",
+        "--output",
+        "t.parquet",
+    ];
+    let ran = place.run(&idx);
+    assert_eq!(ran.status, Some(0), "{}", ran.stderr);
+    assert_eq!(
+        (&ran.stdout[..], &ran.stderr[..]),
+        ("", "t.parquet: 40 images\n")
+    );
+    let ran = place.run(&idx);
+    assert_eq!(ran.status, Some(1));
+    assert!(ran.stderr.contains("t.parquet exists"), "{}", ran.stderr);
+    fs::write(place.path().join("images"), &images[..600]).unwrap();
+    let ran = place.run(&[&idx[..], &["--overwrite"]].concat());
+    assert!(
+        ran.stderr.contains("has 584 bytes of values"),
+        "{}",
+        ran.stderr
+    );
+
+    let ran = place.run(&[
+        "-c",
+        "CREATE MODEL g OPTIONS (model_type = 'image_gan', input_label_cols = ['label'], epochs = 1, \
+         batch_size = 20) AS SELECT * FROM 't.parquet'",
+    ]);
+    assert_eq!(ran.status, Some(0), "{}", ran.stderr);
+    let draw = ["images", "--model", "g", "--n", "6", "--output", "grid.png"];
+    let ran = place.run(&draw);
+    assert_eq!(ran.status, Some(0), "{}", ran.stderr);
+    assert_eq!(ran.stdout, "row 1: label 0\nrow 2: label 1\n");
+    let picture = fs::read(place.path().join("grid.png")).unwrap();
+    assert!(picture.starts_with(b"\x89PNG"));
+    let ran = place.run(&draw);
+    assert!(ran.stderr.contains("grid.png exists"), "{}", ran.stderr);
+    let ran = place.run(&["images", "--model", "h", "--output", "h.png"]);
+    assert!(ran.stderr.contains("unknown model"), "{}", ran.stderr);
+}
+
+#[test]
 fn datagen_prints_its_files() {
     let place = Place::new();
     let ran = place.run(&["datagen", "--rows", "500", "--seed", "3", "--output", "log"]);

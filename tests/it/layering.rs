@@ -7,7 +7,12 @@ use std::path::{Path, PathBuf};
 const RULES: &[(&str, &[&str], &[&str])] = &[
     ("device", &["error"], &["tch", "libloading"]),
     ("metric", &["error"], &[]),
-    ("feature", &["error"], &["arrow", "parquet", "tempfile"]),
+    ("image", &["error"], &["arrow"]),
+    (
+        "feature",
+        &["error", "image"],
+        &["arrow", "parquet", "tempfile"],
+    ),
     ("datagen", &["error"], &["arrow", "parquet", "tempfile"]),
     ("tensor", &["error", "feature"], &["arrow", "tch"]),
     ("layer", &["error", "tensor"], &["tch"]),
@@ -27,20 +32,20 @@ const RULES: &[(&str, &[&str], &[&str])] = &[
     (
         "store",
         &[
-            "error", "feature", "gan", "layer", "model", "tensor", "train",
+            "error", "feature", "gan", "image", "layer", "model", "tensor", "train",
         ],
         &["arrow", "tch", "tempfile"],
     ),
     (
         "function",
-        &["error", "device", "metric", "relation"],
+        &["error", "device", "image", "metric", "relation"],
         &["arrow", "datafusion"],
     ),
     (
         "relation",
         &[
-            "error", "device", "feature", "function", "gan", "metric", "model", "store", "tensor",
-            "train",
+            "error", "device", "feature", "function", "gan", "image", "metric", "model", "store",
+            "tensor", "train",
         ],
         &["arrow", "datafusion", "tokio", "futures", "tempfile"],
     ),

@@ -59,7 +59,7 @@ impl TableSpec {
         let mut columns = Vec::new();
         let mut labels = vec![0; named.labels.len()];
         for (at, field) in schema.fields().iter().enumerate() {
-            let decided = named.decide(schema, at)?;
+            let decided = named.decide(schema, at, options)?;
             if decided.role == Role::Excluded {
                 continue;
             }

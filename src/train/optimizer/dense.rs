@@ -6,7 +6,7 @@ use half::bf16;
 use multiversion::multiversion;
 use tch::{Device, Kind, Tensor};
 
-use super::{ADAGRAD_EPSILON, ADAM_EPSILON, BETA1, BETA2, Rule, adam_correction, adam_step, take};
+use super::{ADAGRAD_EPSILON, ADAM_EPSILON, BETAS, Rule, adam_correction, adam_step, take};
 use crate::error::Result;
 use crate::tensor::element::Element;
 use crate::tensor::memory::{as_mut_slice, as_slice};
@@ -17,6 +17,7 @@ pub struct DenseOptimizer {
     rule: Rule,
     learn_rate: f32,
     l2: f32,
+    betas: [f32; 2],
     flat: Tensor,   // [n]
     first: Tensor,  // [n] for Adam, empty for Adagrad
     second: Tensor, // [n]
@@ -44,6 +45,7 @@ impl DenseOptimizer {
             rule,
             learn_rate: learn_rate as f32,
             l2: l2 as f32,
+            betas: BETAS,
             first: match rule {
                 Rule::Adam => flat.zeros_like(),
                 Rule::Adagrad => Tensor::zeros([0], (Kind::Float, flat.device())),
@@ -53,6 +55,12 @@ impl DenseOptimizer {
             flat,
             step: 0,
         }
+    }
+
+    /// The same with other decays of Adam's first and second moment.
+    pub fn with_betas(mut self, betas: [f32; 2]) -> Self {
+        self.betas = betas;
+        self
     }
 
     /// One step down the sum of `gradients`: of each share one for each weight, undefined where the
@@ -91,7 +99,8 @@ impl DenseOptimizer {
             rule: self.rule,
             learn_rate: self.learn_rate,
             l2: self.l2,
-            correction: adam_correction(self.step),
+            betas: self.betas,
+            correction: adam_correction(self.betas, self.step),
         };
         let threads = workers.count();
         let mut shares: Vec<Vec<Piece>> = (0..threads).map(|_| Vec::new()).collect();
@@ -178,11 +187,11 @@ impl DenseOptimizer {
         let gradient = gradient.f_add(&weight.f_mul_scalar(f64::from(self.l2))?)?;
         match self.rule {
             Rule::Adam => {
-                let (scale, root_scale) = adam_correction(self.step);
+                let (scale, root_scale) = adam_correction(self.betas, self.step);
                 let rate = f64::from(self.learn_rate * scale);
                 let mut first = self.first.f_narrow(0, from, len)?;
-                let _ = first.f_lerp_(&gradient, f64::from(1. - BETA1))?;
-                let _ = second.f_lerp_(&gradient.f_square()?, f64::from(1. - BETA2))?;
+                let _ = first.f_lerp_(&gradient, f64::from(1. - self.betas[0]))?;
+                let _ = second.f_lerp_(&gradient.f_square()?, f64::from(1. - self.betas[1]))?;
                 let root = second
                     .f_sqrt()?
                     .f_mul_scalar(f64::from(root_scale))?
@@ -253,6 +262,7 @@ struct Step {
     rule: Rule,
     learn_rate: f32,
     l2: f32,
+    betas: [f32; 2],
     correction: (f32, f32),
 }
 
@@ -284,6 +294,7 @@ impl Step {
     fn adam(self, weights: &mut [f32], gradient: &[f32], first: &mut [f32], second: &mut [f32]) {
         let (scale, root_scale) = self.correction;
         adam(
+            self.betas,
             weights,
             gradient,
             first,
@@ -314,7 +325,9 @@ fn renew(copies: &mut [bf16], weights: &[f32]) {
 }
 
 #[multiversion(targets = "simd")]
+#[allow(clippy::too_many_arguments)]
 fn adam(
+    betas: [f32; 2],
     weights: &mut [f32],
     gradient: &[f32],
     first: &mut [f32],
@@ -325,7 +338,7 @@ fn adam(
 ) {
     let moments = first.iter_mut().zip(second);
     for ((w, &g), (m, v)) in weights.iter_mut().zip(gradient).zip(moments) {
-        adam_step(w, g + l2 * *w, m, v, rate, root_scale);
+        adam_step(betas, w, g + l2 * *w, m, v, rate, root_scale);
     }
 }
 

@@ -76,10 +76,8 @@ impl Optimizer {
     }
 }
 
-/// Decay of Adam's first moment.
-const BETA1: f32 = 0.9;
-/// Decay of Adam's second moment.
-const BETA2: f32 = 0.999;
+/// Decay of Adam's first and second moment.
+const BETAS: [f32; 2] = [0.9, 0.999];
 /// Keeps Adam's quotient finite.
 const ADAM_EPSILON: f32 = 1e-8;
 /// Keeps Adagrad's quotient finite.
@@ -95,16 +93,24 @@ fn take<'a, T>(rest: &mut &'a mut [T], len: usize) -> &'a mut [T] {
 
 /// Adam's correction of both moments at step `t`: the factor on the learn rate, and the one on the
 /// square root of the second moment.
-fn adam_correction(t: i32) -> (f32, f32) {
-    let first = 1. - f64::from(BETA1).powi(t);
-    let second = 1. - f64::from(BETA2).powi(t);
+fn adam_correction([beta1, beta2]: [f32; 2], t: i32) -> (f32, f32) {
+    let first = 1. - f64::from(beta1).powi(t);
+    let second = 1. - f64::from(beta2).powi(t);
     ((1. / first) as f32, (1. / second.sqrt()) as f32)
 }
 
 /// One Adam step of a weight.
 #[inline(always)]
-fn adam_step(w: &mut f32, g: f32, m: &mut f32, v: &mut f32, rate: f32, root_scale: f32) {
-    *m = BETA1 * *m + (1. - BETA1) * g;
-    *v = BETA2 * *v + (1. - BETA2) * g * g;
+fn adam_step(
+    [beta1, beta2]: [f32; 2],
+    w: &mut f32,
+    g: f32,
+    m: &mut f32,
+    v: &mut f32,
+    rate: f32,
+    root_scale: f32,
+) {
+    *m = beta1 * *m + (1. - beta1) * g;
+    *v = beta2 * *v + (1. - beta2) * g * g;
     *w -= rate * *m / (v.sqrt() * root_scale + ADAM_EPSILON);
 }

@@ -6,7 +6,7 @@ use half::bf16;
 use multiversion::multiversion;
 use tch::{Device, Kind, Tensor};
 
-use super::{ADAGRAD_EPSILON, ADAM_EPSILON, BETA1, BETA2, Rule, adam_correction, adam_step, take};
+use super::{ADAGRAD_EPSILON, ADAM_EPSILON, BETAS, Rule, adam_correction, adam_step, take};
 use crate::error::Result;
 use crate::tensor::element::Element;
 use crate::tensor::memory::{
@@ -164,7 +164,7 @@ impl RowOptimizer {
             .collect::<Result<_>>()?;
         let (rule, rate, l2) = (self.rule, self.learn_rate, self.l2);
         let (columns, width) = (self.offsets.len(), self.table.size()[1] as usize);
-        let correction = adam_correction(self.step);
+        let correction = adam_correction(BETAS, self.step);
         let bands = self.bands(workers.count())?;
         workers.run(bands, |band| {
             let Band {
@@ -265,7 +265,7 @@ impl RowOptimizer {
         let g = g.f_mul(&used)?;
         let change = match self.rule {
             Rule::Adam => {
-                let (scale, root_scale) = adam_correction(self.step);
+                let (scale, root_scale) = adam_correction(BETAS, self.step);
                 // How far the moments of a row in the batch move.
                 let toward = |moment: &Tensor, value: &Tensor, beta: f32| {
                     let moment = moment.f_index_select(0, &rows)?;
@@ -273,8 +273,8 @@ impl RowOptimizer {
                     let move_by = move_by.f_mul_scalar(f64::from(1. - beta))?;
                     Ok::<_, tch::TchError>((moment.f_add(&move_by)?, move_by))
                 };
-                let (m, move_m) = toward(&self.first, &g, BETA1)?;
-                let (v, move_v) = toward(&self.second, &g.f_square()?, BETA2)?;
+                let (m, move_m) = toward(&self.first, &g, BETAS[0])?;
+                let (v, move_v) = toward(&self.second, &g.f_square()?, BETAS[1])?;
                 let _ = self.first.f_index_add_(0, &rows, &move_m)?;
                 let _ = self.second.f_index_add_(0, &rows, &move_v)?;
                 let root = v
@@ -329,7 +329,7 @@ fn adam(
         let weights = table[at.clone()].iter_mut();
         let moments = first[at.clone()].iter_mut().zip(&mut second[at]);
         for ((w, &g), (m, v)) in weights.zip(sums).zip(moments) {
-            adam_step(w, g + l2 * *w, m, v, rate * scale, root_scale);
+            adam_step(BETAS, w, g + l2 * *w, m, v, rate * scale, root_scale);
         }
     }
 }
