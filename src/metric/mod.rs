@@ -19,6 +19,7 @@ pub mod ndcg_at;
 pub mod normalized_entropy;
 pub mod recall_at;
 pub mod rmse;
+pub mod synthetic;
 
 mod grouped;
 mod ranking;
