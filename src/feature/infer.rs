@@ -16,23 +16,13 @@ use crate::error::{Error, Result};
 /// `Plan` for an unknown or ambiguous column, a column named for two purposes, a label or feature
 /// of a type that can't be used, and when no feature is left.
 pub fn infer(schema: &Schema, options: &ColumnOptions) -> Result<EncoderSpec> {
-    reject_duplicate_names(schema)?;
-    check_bounds(options)?;
-    let named = Named::resolve(schema, options)?;
-    let tasks = tasks(schema, &named.labels, options)?;
-    let columns = (0..schema.fields().len())
-        .map(|at| named.decide(schema, at))
-        .collect::<Result<Vec<_>>>()?;
-    let spec = EncoderSpec {
-        columns,
-        tasks,
-        label_columns: named.labels,
-        bounds: Bounds {
-            max_vocabulary: options.max_vocabulary,
-            min_count: options.min_count,
-            hash_buckets: options.hash_buckets,
-        },
-    };
+    let spec = infer_columns(schema, options)?;
+    if spec.tasks.is_empty() {
+        return Err(Error::plan(format!(
+            "input_label_cols names no label; the query has: {}",
+            name_list(schema)
+        )));
+    }
     if spec.features().next().is_none() {
         return Err(Error::plan(format!(
             "no feature left to train on; the query has: {}",
@@ -40,6 +30,29 @@ pub fn infer(schema: &Schema, options: &ColumnOptions) -> Result<EncoderSpec> {
         )));
     }
     Ok(spec)
+}
+
+/// As [`infer`], with or without labels and features.
+///
+/// # Errors
+/// As [`infer`], for columns and options.
+pub fn infer_columns(schema: &Schema, options: &ColumnOptions) -> Result<EncoderSpec> {
+    reject_duplicate_names(schema)?;
+    check_bounds(options)?;
+    let named = Named::resolve(schema, options)?;
+    let positions = 0..schema.fields().len();
+    Ok(EncoderSpec {
+        columns: positions
+            .map(|at| named.decide(schema, at))
+            .collect::<Result<_>>()?,
+        tasks: tasks(schema, &named.labels, options)?,
+        label_columns: named.labels,
+        bounds: Bounds {
+            max_vocabulary: options.max_vocabulary,
+            min_count: options.min_count,
+            hash_buckets: options.hash_buckets,
+        },
+    })
 }
 
 fn reject_duplicate_names(schema: &Schema) -> Result<()> {
@@ -121,12 +134,6 @@ impl Named {
                 )));
             }
             named.labels.push(at);
-        }
-        if named.labels.is_empty() {
-            return Err(Error::plan(format!(
-                "input_label_cols names no label; the query has: {}",
-                name_list(schema)
-            )));
         }
         for (name, option, role) in [
             (&options.split_col, "data_split_col", Role::Split),

@@ -43,6 +43,7 @@ mod stage;
 #[cfg(test)]
 mod tests;
 mod time;
+mod values;
 mod vector;
 mod vocabulary;
 
@@ -51,11 +52,13 @@ pub use encoder::Encoder;
 pub use finish::Fitted;
 pub use fit::{FitOptions, Fitter, PartitionFitter};
 pub use fitted::FittedSpec;
-pub use infer::infer;
+pub use hash::{mix, text_hash};
+pub use infer::{infer, infer_columns};
 pub use label::LabelCount;
 pub use layout::{Classes, EncodedBatch, Layout, Target, Task, TaskKind};
-pub use rows::{BatchIter, Order, RowSet};
+pub use rows::{BatchIter, Order, RowSet, permutation};
 #[cfg(test)]
 pub use scale::Scale;
-pub use spec::{ColumnOptions, EncoderSpec};
+pub use spec::{ColumnOptions, EncoderSpec, Kind, find_name};
 pub use split::SplitMethod;
+pub use values::numbers;

@@ -178,6 +178,36 @@ impl Call {
         }
     }
 
+    /// Whether the first argument is a query and no model.
+    pub fn begins_with_query(&self) -> bool {
+        let mut expr = self.positional.first();
+        while let Some(Expr::Nested(inner)) = expr {
+            expr = Some(inner);
+        }
+        matches!(expr, Some(Expr::Subquery(_)))
+    }
+
+    /// The query that is the named argument `name`.
+    ///
+    /// # Errors
+    /// `Plan` when it is something else.
+    pub fn named_query(&self, name: &str) -> Result<Option<&Query>> {
+        let found = self.named.iter().find(|(n, _)| n == name);
+        let Some(mut expr) = found.map(|(_, expr)| expr) else {
+            return Ok(None);
+        };
+        while let Expr::Nested(inner) = expr {
+            expr = inner;
+        }
+        match expr {
+            Expr::Subquery(query) => Ok(Some(query)),
+            other => Err(Error::plan(format!(
+                "option {name} of {}: expected TABLE name or a query in parentheses, got {other}",
+                self.name
+            ))),
+        }
+    }
+
     /// As [`Call::query`], for a query that must be there.
     ///
     /// # Errors

@@ -158,30 +158,36 @@ impl Action for CreateModel {
 
 /// Tells the outside how far it is, and the inside when nobody waits any longer.
 #[derive(Clone)]
-struct Watch {
+pub(super) struct Watch {
     progress: Option<Arc<dyn Progress>>,
-    cancelled: Arc<AtomicBool>,
+    /// Set once nobody waits any longer.
+    pub(super) cancelled: Arc<AtomicBool>,
 }
 
 impl Watch {
-    fn new(progress: Option<Arc<dyn Progress>>) -> Self {
+    pub(super) fn new(progress: Option<Arc<dyn Progress>>) -> Self {
         Self {
             progress,
             cancelled: Arc::default(),
         }
     }
 
+    /// Whether the statement was cancelled.
+    pub(super) fn is_cancelled(&self) -> bool {
+        self.cancelled.load(Ordering::Relaxed)
+    }
+
     /// Passes news on; false when the statement was cancelled.
-    fn event(&self, event: &TrainingEvent) -> bool {
+    pub(super) fn event(&self, event: &TrainingEvent) -> bool {
         if let Some(progress) = &self.progress {
             progress.event(event);
         }
-        !self.cancelled.load(Ordering::Relaxed)
+        !self.is_cancelled()
     }
 }
 
 /// Ends what it watches over when it is dropped: a stream that is dropped drops this.
-struct CancelOnDrop(Watch);
+pub(super) struct CancelOnDrop(pub(super) Watch);
 
 impl Drop for CancelOnDrop {
     fn drop(&mut self) {
@@ -233,7 +239,7 @@ impl Run {
         blocking(move || {
             let fitted = fitter.finish(partitions)?;
             let trained = self.train(&fitted, draft.number(), budget.as_ref())?;
-            if self.watch.cancelled.load(Ordering::Relaxed) {
+            if self.watch.is_cancelled() {
                 return Err(Error::cancelled());
             }
             let manifest = statement.manifest(&fitted, &trained)?;
@@ -281,8 +287,45 @@ impl Run {
 
     fn train(&self, fitted: &Fitted, version: u64, budget: &dyn Budget) -> Result<Trained> {
         let statement = &self.statement;
-        let options = &statement.options;
-        let device = device::select(statement.device.parse()?)?;
+        let trainer = Trainer {
+            options: &statement.options,
+            device: &statement.device,
+            precision: statement.precision,
+            threads: statement.threads,
+            budget,
+        };
+        let report = |event: &TrainingEvent| self.watch.event(event);
+        let mut epoch_done = |history: &[Epoch]| {
+            let batch = training_rows(version, history).batch().map_err(Into::into);
+            // Nobody listens after the stream was dropped: the watch ends the training then.
+            let _ = self.rows.blocking_send(batch);
+        };
+        trainer.train(fitted, &report, &mut epoch_done)
+    }
+}
+
+/// What a network over encoded rows is trained with.
+pub(super) struct Trainer<'a> {
+    pub(super) options: &'a ModelOptions,
+    pub(super) device: &'a str,
+    pub(super) precision: Precision,
+    pub(super) threads: usize,
+    pub(super) budget: &'a dyn Budget,
+}
+
+impl Trainer<'_> {
+    /// Trains a network on the rows of `fitted`.
+    ///
+    /// # Errors
+    /// As [`train::fit`].
+    pub(super) fn train(
+        &self,
+        fitted: &Fitted,
+        report: &dyn Fn(&TrainingEvent) -> bool,
+        epoch_done: &mut dyn FnMut(&[Epoch]),
+    ) -> Result<Trained> {
+        let options = self.options;
+        let device = device::select(self.device.parse()?)?;
         let architecture = model::find(&options.model_type)?;
         let layout = fitted.encoder.layout();
         let spec = model::Spec::new(layout, options.embedding_dim, options.config.clone());
@@ -301,17 +344,11 @@ impl Run {
             eval: (fitted.eval.rows() > 0).then_some(&fitted.eval),
             options: &options.train,
             device,
-            products: device::products(statement.precision, device),
-            threads: statement.threads,
-            budget,
+            products: device::products(self.precision, device),
+            threads: self.threads,
+            budget: self.budget,
         };
-        let report = |event: &TrainingEvent| self.watch.event(event);
-        let mut epoch_done = |history: &[Epoch]| {
-            let batch = training_rows(version, history).batch().map_err(Into::into);
-            // Nobody listens after the stream was dropped: the watch ends the training then.
-            let _ = self.rows.blocking_send(batch);
-        };
-        train::alone(|| catch(|| train::fit(&fit, &report, &mut epoch_done)))
+        train::alone(|| catch(|| train::fit(&fit, report, epoch_done)))
     }
 }
 
@@ -380,7 +417,7 @@ impl CreateModel {
 
 /// Where rows go that don't fit in memory: DataFusion's own place for such files, or else beside the
 /// draft.
-fn spill_folder(context: &TaskContext, fallback: PathBuf) -> PathBuf {
+pub(super) fn spill_folder(context: &TaskContext, fallback: PathBuf) -> PathBuf {
     let disk = &context.runtime_env().disk_manager;
     match disk.temp_dir_paths().into_iter().next() {
         Some(folder) => folder,
@@ -389,7 +426,7 @@ fn spill_folder(context: &TaskContext, fallback: PathBuf) -> PathBuf {
 }
 
 /// Runs `work` on a thread that may block; dropping the future does not end it, its watch does.
-async fn blocking<T: Send + 'static>(
+pub(super) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T> + Send + 'static,
 ) -> Result<T> {
     joined(SpawnedTask::spawn_blocking(work).await)

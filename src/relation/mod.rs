@@ -9,6 +9,7 @@ mod call;
 mod create_model;
 mod environment;
 mod evaluate;
+mod evaluate_synthetic;
 mod functions;
 mod options;
 mod planner;
@@ -60,6 +61,17 @@ pub static ALL: &[Relation] = &[
                       back, for each value of a column where one is named.",
         example: "SELECT task, channel, auc FROM EVALUATE(MODEL ranker, TABLE logs, by => 'channel')",
         plan: evaluate::plan,
+    },
+    Relation {
+        name: "evaluate_synthetic",
+        syntax: "EVALUATE_SYNTHETIC({TABLE t | (query)}, {TABLE s | (query)} [, holdout => {TABLE h | (query)}] \
+                 [, labels => [..]] [, tasks => {..}] [, categorical_cols => [..]] [, numeric_cols => [..]] \
+                 [, exclude_cols => [..]] [, seed => n])",
+        description: "How close the generated rows of the second query come to the real ones of the first: \
+                      shapes of columns, trends of pairs, the joint table of labels, what a model learns \
+                      from them, copies and distances, each beside real rows (floor) and independent columns.",
+        example: "SELECT * FROM EVALUATE_SYNTHETIC(TABLE logs, TABLE generated, labels => ['click', 'buy'])",
+        plan: evaluate_synthetic::plan,
     },
     Relation {
         name: "training_info",

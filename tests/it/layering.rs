@@ -30,7 +30,7 @@ const RULES: &[(&str, &[&str], &[&str])] = &[
     (
         "relation",
         &[
-            "error", "device", "feature", "function", "model", "store", "tensor", "train",
+            "error", "device", "feature", "function", "metric", "model", "store", "tensor", "train",
         ],
         &["arrow", "datafusion", "tokio", "futures", "tempfile"],
     ),

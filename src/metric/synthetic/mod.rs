@@ -39,11 +39,13 @@ impl Column {
         }
     }
 
-    /// The first rows of the column, `rows` at the most.
-    pub fn head(&self, rows: usize) -> Self {
+    /// The rows from `from` on, `rows` at the most.
+    pub fn slice(&self, from: usize, rows: usize) -> Self {
+        let from = from.min(self.len());
+        let to = self.len().min(from.saturating_add(rows));
         match self {
-            Self::Numbers(values) => Self::Numbers(values[..rows.min(values.len())].to_vec()),
-            Self::Categories(values) => Self::Categories(values[..rows.min(values.len())].to_vec()),
+            Self::Numbers(values) => Self::Numbers(values[from..to].to_vec()),
+            Self::Categories(values) => Self::Categories(values[from..to].to_vec()),
         }
     }
 }

@@ -1,0 +1,324 @@
+//! `EVALUATE_SYNTHETIC((real), (synthetic), labels => [..], ...)`: how close generated rows come to real
+//! ones, each metric beside its floor and that of independent columns.
+//!
+//! Real rows are divided in two: one half to learn from, one held out; with `holdout => (query)` all
+//! rows of the first query are to learn from. Shapes, trends, labels and what can be learnt are
+//! compared with the rows held out: of the synthetic rows, of the rows to learn from (floor), and of
+//! those with every column in an order of its own (independent). Copies and distances are those to the
+//! rows to learn from, and the floor is that of the rows held out.
+//!
+//! No more than [`MAX_ROWS`] rows of each query are looked at: a sample that the rows and the seed
+//! decide, not the order in which rows come.
+
+mod columns;
+mod judge;
+mod sample;
+mod scores;
+mod tables;
+
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use datafusion::error::DataFusionError;
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::logical_expr::planner::RelationPlannerContext;
+use datafusion::physical_plan::stream::RecordBatchReceiverStreamBuilder;
+use datafusion::physical_plan::{ExecutionPlan, execute_stream};
+use futures::StreamExt;
+
+use super::budget::PoolBudget;
+use super::call::Call;
+use super::create_model::{CancelOnDrop, Watch, blocking, spill_folder};
+use super::environment::Environment;
+use super::options;
+use super::rows::Rows;
+use super::settings::Settings;
+use super::statement::{Action, StatementNode};
+use crate::device::Choice;
+use crate::error::{Error, Result};
+use crate::feature::Budget;
+use crate::metric::synthetic::{Column, NULL};
+use crate::train::{Progress, TrainingEvent};
+use columns::{Input, Shape, aligned, column_options, option};
+use judge::Judge;
+use sample::Sample;
+use scores::{Score, Tables, Three};
+use tables::{Reader, independent};
+
+/// Rows of a query that are looked at.
+const MAX_ROWS: usize = 100_000;
+
+/// Decides samples, halves, orders and the judge's weights when no seed is given.
+const DEFAULT_SEED: u64 = 42;
+
+/// Named arguments.
+const OPTIONS: [&str; 7] = [
+    "labels",
+    "tasks",
+    "categorical_cols",
+    "numeric_cols",
+    "exclude_cols",
+    "holdout",
+    "seed",
+];
+
+/// Plans a call of EVALUATE_SYNTHETIC.
+///
+/// # Errors
+/// `Plan` for an unknown option or label, columns that differ between the queries, and types that
+/// can't be compared.
+pub fn plan(
+    call: &Call,
+    environment: &Environment,
+    context: &mut dyn RelationPlannerContext,
+) -> Result<LogicalPlan> {
+    call.allow(2, &OPTIONS)?;
+    let settings = Settings::of(context.context_provider().options());
+    settings.device.parse::<Choice>()?;
+    let options = column_options(call)?;
+    let mut inputs = vec![
+        Input::plan("real", call.required_query(0)?, context)?,
+        Input::plan("synthetic", call.required_query(1)?, context)?,
+    ];
+    if let Some(query) = call.named_query("holdout")? {
+        inputs.push(Input::plan("held-out", query, context)?);
+    }
+    let real = inputs[0].plan.schema().as_arrow();
+    for input in &inputs[1..] {
+        input.reject_extra(real, &options.exclude_cols)?;
+    }
+    let action = EvaluateSynthetic {
+        shape: Shape::of(real, &options)?,
+        seed: option(call, "seed", options::seed)?.unwrap_or(DEFAULT_SEED),
+        threads: settings.training_threads(),
+        device: settings.device,
+        progress: environment.progress(),
+    };
+    let inputs = aligned(&action.shape.columns, inputs)?;
+    Ok(StatementNode::plan(Arc::new(action), inputs)?)
+}
+
+/// One call, ready to run. Its inputs are the real query, the synthetic one and, if there is one, that
+/// of the rows held out.
+struct EvaluateSynthetic {
+    shape: Shape,
+    seed: u64,
+    device: String,
+    threads: usize,
+    progress: Option<Arc<dyn Progress>>,
+}
+
+impl std::fmt::Debug for EvaluateSynthetic {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "EvaluateSynthetic({})", self.describe())
+    }
+}
+
+impl Action for EvaluateSynthetic {
+    fn name(&self) -> &'static str {
+        "EvaluateSynthetic"
+    }
+
+    fn describe(&self) -> String {
+        let column = |c: &tables::Judged| match c.is_category {
+            true => format!("{} category", c.name),
+            false => c.name.clone(),
+        };
+        let columns: Vec<_> = self.shape.columns.iter().map(column).collect();
+        let tasks = self.shape.tasks.iter();
+        let tasks: Vec<_> = tasks
+            .map(|t| format!("{} {}", t.name, t.kind.name()))
+            .collect();
+        format!(
+            "columns=[{}], tasks=[{}], seed={}",
+            columns.join(", "),
+            tasks.join(", "),
+            self.seed
+        )
+    }
+
+    fn schema(&self) -> SchemaRef {
+        let double = |name| Field::new(name, DataType::Float64, true);
+        Arc::new(Schema::new(vec![
+            Field::new("metric", DataType::Utf8, true),
+            Field::new("subject", DataType::Utf8, true),
+            double("synthetic"),
+            double("floor"),
+            double("independent"),
+        ]))
+    }
+
+    fn run(
+        self: Arc<Self>,
+        inputs: Vec<Arc<dyn ExecutionPlan>>,
+        context: Arc<TaskContext>,
+    ) -> Result<SendableRecordBatchStream, DataFusionError> {
+        let mut builder = RecordBatchReceiverStreamBuilder::new(self.schema(), 1);
+        let result = builder.tx();
+        builder.spawn(async move {
+            let watch = Watch::new(self.progress.clone());
+            let _guard = CancelOnDrop(watch.clone());
+            let rows = self.evaluate(inputs, context, watch).await?;
+            // Nobody listens after the stream was dropped.
+            let _ = result.send(Ok(rows)).await;
+            Ok(())
+        });
+        Ok(builder.build())
+    }
+}
+
+impl EvaluateSynthetic {
+    async fn evaluate(
+        self: Arc<Self>,
+        inputs: Vec<Arc<dyn ExecutionPlan>>,
+        context: Arc<TaskContext>,
+        watch: Watch,
+    ) -> Result<RecordBatch> {
+        let budget: Arc<dyn Budget> =
+            Arc::new(PoolBudget::new("EVALUATE_SYNTHETIC", context.memory_pool()));
+        let mut samples = Vec::new();
+        for (input, what) in inputs.into_iter().zip(["real", "synthetic", "held-out"]) {
+            let schema = input.schema();
+            let mut sample = Sample::new(schema, MAX_ROWS, self.seed, budget.clone())?;
+            let mut stream = execute_stream(input, context.clone())?;
+            while let Some(batch) = stream.next().await {
+                sample.push(&batch?)?;
+                watch.event(&TrainingEvent::Reading {
+                    rows: sample.rows(),
+                });
+            }
+            if sample.rows() == 0 {
+                return Err(Error::execution(format!(
+                    "no {what} rows to compare: the query returned 0 rows"
+                )));
+            }
+            samples.push(sample.finish()?);
+        }
+        let spill_dir = spill_folder(&context, std::env::temp_dir());
+        blocking(move || {
+            let compared = Compared::new(&samples, self.seed)?;
+            let judge = Judge {
+                columns: &self.shape.options,
+                device: &self.device,
+                threads: self.threads,
+                seed: self.seed,
+                budget,
+                spill_dir,
+                watch: &watch,
+            };
+            let scores = self.scores(&compared, &judge)?;
+            table(&scores).batch()
+        })
+        .await
+    }
+
+    /// All metrics, in the order of the result.
+    fn scores(&self, rows: &Compared, judge: &Judge) -> Result<Vec<Score>> {
+        let shape = &self.shape;
+        let mut reader = Reader::new(&shape.columns);
+        let tables = Tables {
+            columns: &shape.columns,
+            labels: &shape.labels,
+            train: reader.read(&rows.train)?,
+            holdout: reader.read(&rows.holdout)?,
+            synthetic: reader.read(&rows.synthetic)?,
+            independent: reader.read(&rows.independent)?,
+        };
+        let go_on = || match judge.watch.is_cancelled() {
+            true => Err(Error::cancelled()),
+            false => Ok(()),
+        };
+        let mut scores = tables.column_shapes();
+        scores.extend(tables.pair_trends(&go_on)?);
+        scores.push(tables.exact_copies());
+        go_on()?;
+        scores.extend(tables.distances());
+        if !shape.labels.is_empty() {
+            scores.push(tables.label_tv());
+            let varies = |table: &[Column]| -> Vec<bool> {
+                shape.labels.iter().map(|at| varies(&table[*at])).collect()
+            };
+            let learn = |rows_of: &RecordBatch, table: &[Column]| {
+                go_on()?;
+                judge.scores(rows_of, &rows.holdout, &varies(table))
+            };
+            scores.extend(self.learnt(&Three {
+                synthetic: learn(&rows.synthetic, &tables.synthetic)?,
+                floor: learn(&rows.train, &tables.train)?,
+                independent: learn(&rows.independent, &tables.independent)?,
+            }));
+        }
+        scores::sort(&mut scores);
+        Ok(scores)
+    }
+
+    /// The judge's scores of each task, and the means of those that share a metric.
+    fn learnt(&self, of_tasks: &Three<Vec<Option<f64>>>) -> Vec<Score> {
+        let mut scores = Vec::new();
+        let tasks = || self.shape.tasks.iter().enumerate();
+        for metric in judge::METRICS {
+            let same = tasks().filter(|(_, task)| judge::metric(&task.kind) == metric);
+            let same = same.map(|(at, task)| (task.name.clone(), of_tasks.map(|of| of[at])));
+            let same: Vec<_> = same.collect();
+            if !same.is_empty() {
+                scores.extend(Score::with_mean(metric, same));
+            }
+        }
+        scores
+    }
+}
+
+/// The rows that are compared, all of the same columns.
+struct Compared {
+    train: RecordBatch,
+    holdout: RecordBatch,
+    synthetic: RecordBatch,
+    independent: RecordBatch,
+}
+
+impl Compared {
+    /// From the samples of the real, the synthetic and perhaps the held-out rows. Samples come in a
+    /// random order.
+    fn new(samples: &[RecordBatch], seed: u64) -> Result<Self> {
+        let real = &samples[0];
+        let half = real.num_rows().div_ceil(2);
+        let (train, holdout) = match samples.get(2) {
+            Some(holdout) => (real.clone(), holdout.clone()),
+            None => (
+                real.slice(0, half),
+                real.slice(half, real.num_rows() - half),
+            ),
+        };
+        Ok(Self {
+            independent: independent(&train, seed)?,
+            synthetic: samples[1].clone(),
+            train,
+            holdout,
+        })
+    }
+}
+
+/// Whether a label has two values besides NULL.
+fn varies(label: &Column) -> bool {
+    fn two<T: PartialEq>(mut values: impl Iterator<Item = T>) -> bool {
+        let first = values.next();
+        first.is_some_and(|first| values.any(|value| value != first))
+    }
+    match label {
+        Column::Numbers(values) => two(values.iter().filter(|v| !v.is_nan())),
+        Column::Categories(values) => two(values.iter().filter(|v| **v != NULL)),
+    }
+}
+
+/// The result's rows.
+fn table(scores: &[Score]) -> Rows {
+    let values = || scores.iter().map(|s| s.values);
+    Rows::new()
+        .text("metric", scores.iter().map(|s| Some(s.metric)))
+        .text("subject", scores.iter().map(|s| s.subject.as_deref()))
+        .double("synthetic", values().map(|v| v.synthetic))
+        .double("floor", values().map(|v| v.floor))
+        .double("independent", values().map(|v| v.independent))
+}
