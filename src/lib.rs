@@ -16,6 +16,7 @@ mod dialect;
 mod engine;
 mod feature;
 mod function;
+mod gan;
 mod layer;
 mod locations;
 mod metric;

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::class::Class;
 use super::layout::Layout;
 use super::scale::{NumberPart, VectorPart};
-use super::spec::{ColumnSpec, EncoderSpec, Kind, find_name, name_list};
+use super::spec::{Bounds, ColumnSpec, EncoderSpec, Kind, find_name, name_list};
 use crate::error::{Error, Result};
 
 /// Roles, encodings and statistics of a fitted encoder. Reading one checks that it is consistent.
@@ -133,6 +133,34 @@ impl Binding {
 }
 
 impl FittedSpec {
+    /// That of a model which predicts nothing.
+    pub fn empty() -> Self {
+        let bounds = Bounds {
+            max_vocabulary: None,
+            min_count: 1,
+            hash_buckets: None,
+        };
+        Self {
+            spec: EncoderSpec {
+                columns: Vec::new(),
+                tasks: Vec::new(),
+                label_columns: Vec::new(),
+                bounds,
+            },
+            layout: Layout {
+                ids: Vec::new(),
+                table_rows: 0,
+                dense: Vec::new(),
+                scenario: None,
+                user: None,
+                item: None,
+                tasks: Vec::new(),
+            },
+            features: Vec::new(),
+            columns: Vec::new(),
+        }
+    }
+
     /// The columns that a prediction needs, in the order in which the encoder takes them.
     pub fn inputs(&self) -> Vec<&ColumnSpec> {
         let columns = self.features.iter().map(|f| &self.spec.columns[f.column]);

@@ -55,7 +55,7 @@ pub fn infer_columns(schema: &Schema, options: &ColumnOptions) -> Result<Encoder
     })
 }
 
-fn reject_duplicate_names(schema: &Schema) -> Result<()> {
+pub(super) fn reject_duplicate_names(schema: &Schema) -> Result<()> {
     let mut names: Vec<_> = schema.fields().iter().map(|f| f.name()).collect();
     names.sort();
     match names.windows(2).find(|pair| pair[0] == pair[1]) {
@@ -77,7 +77,11 @@ fn check_bounds(options: &ColumnOptions) -> Result<()> {
     Ok(())
 }
 
-fn tasks(schema: &Schema, labels: &[usize], options: &ColumnOptions) -> Result<Vec<Task>> {
+pub(super) fn tasks(
+    schema: &Schema,
+    labels: &[usize],
+    options: &ColumnOptions,
+) -> Result<Vec<Task>> {
     let fields: Vec<_> = labels.iter().map(|&at| schema.field(at)).collect();
     let names = || fields.iter().map(|f| f.name().as_str());
     let mut asked: Vec<Option<&str>> = vec![None; labels.len()];
@@ -101,8 +105,8 @@ fn tasks(schema: &Schema, labels: &[usize], options: &ColumnOptions) -> Result<V
 }
 
 /// Options by position of the column they name.
-struct Named {
-    labels: Vec<usize>,
+pub(super) struct Named {
+    pub(super) labels: Vec<usize>,
     /// What names each column: role, encoding asked for, option.
     uses: Vec<Vec<Use>>,
 }
@@ -121,7 +125,7 @@ enum Ask {
 }
 
 impl Named {
-    fn resolve(schema: &Schema, options: &ColumnOptions) -> Result<Self> {
+    pub(super) fn resolve(schema: &Schema, options: &ColumnOptions) -> Result<Self> {
         let mut named = Self {
             labels: Vec::new(),
             uses: vec![Vec::new(); schema.fields().len()],
@@ -189,7 +193,7 @@ impl Named {
         Ok(at)
     }
 
-    fn decide(&self, schema: &Schema, at: usize) -> Result<ColumnSpec> {
+    pub(super) fn decide(&self, schema: &Schema, at: usize) -> Result<ColumnSpec> {
         let field = schema.field(at);
         let (name, data_type) = (field.name(), field.data_type());
         let uses = &self.uses[at];

@@ -40,6 +40,7 @@ mod scratch;
 mod spec;
 mod split;
 mod stage;
+pub mod table;
 #[cfg(test)]
 mod tests;
 mod time;
@@ -51,7 +52,7 @@ pub use budget::{Budget, Charge};
 pub use encoder::Encoder;
 pub use finish::Fitted;
 pub use fit::{FitOptions, Fitter, PartitionFitter};
-pub use fitted::FittedSpec;
+pub use fitted::{FeatureInfo, FittedSpec};
 pub use hash::{mix, text_hash};
 pub use infer::{infer, infer_columns};
 pub use label::LabelCount;

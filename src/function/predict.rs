@@ -91,7 +91,7 @@ impl ScalarUDFImpl for Predict {
             )));
         }
         let session = self.environment.session()?;
-        let model = self.environment.model(session.config_options(), name)?;
+        let model = self.environment.predictor(session.config_options(), name)?;
         let outputs = model.outputs().into_iter();
         let fields: Fields = outputs
             .map(|output| {

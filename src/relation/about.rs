@@ -9,6 +9,7 @@ use super::environment::Environment;
 use super::options;
 use super::rows::{Rows, training_rows};
 use crate::error::Result;
+use crate::gan;
 use crate::model;
 use crate::store::FittedModel;
 
@@ -46,7 +47,11 @@ pub fn feature_info(
     context: &mut dyn RelationPlannerContext,
 ) -> Result<LogicalPlan> {
     let model = model(call, environment, context)?;
-    let rows = model.manifest().encoder.feature_info();
+    let manifest = model.manifest();
+    let rows = match &manifest.generator {
+        None => manifest.encoder.feature_info(),
+        Some(generator) => generator.feature_info(),
+    };
     let count = |n: Option<u64>| n.map(|n| n as i64);
     Rows::new()
         .text("column", rows.iter().map(|r| Some(&r.column)))
@@ -97,11 +102,20 @@ pub fn model_types(
     _: &mut dyn RelationPlannerContext,
 ) -> Result<LogicalPlan> {
     call.allow(0, &[])?;
-    let all = model::ALL;
+    let predictors = model::ALL.iter();
+    let mut all: Vec<_> = predictors
+        .map(|a| (a.name, "predictor", a.summary, a.paper))
+        .collect();
+    all.extend(
+        gan::ALL
+            .iter()
+            .map(|d| (d.name, "generator", d.summary, d.paper)),
+    );
     Rows::new()
-        .text("model_type", all.iter().map(|a| Some(a.name)))
-        .text("summary", all.iter().map(|a| Some(a.summary)))
-        .text("paper", all.iter().map(|a| Some(a.paper)))
+        .text("model_type", all.iter().map(|t| Some(t.0)))
+        .text("kind", all.iter().map(|t| Some(t.1)))
+        .text("summary", all.iter().map(|t| Some(t.2)))
+        .text("paper", all.iter().map(|t| Some(t.3)))
         .plan("model_types")
 }
 
@@ -140,32 +154,46 @@ pub fn describe(
     let model = model(call, environment, context)?;
     let manifest = model.manifest();
     let version = model.name().version.unwrap_or_default();
-    let features: Vec<_> = manifest
-        .encoder
-        .inputs()
-        .iter()
-        .map(|c| c.name.clone())
-        .collect();
-    let architecture = model::find(&manifest.model_type)?;
+    let features: Vec<_> = match &manifest.generator {
+        None => {
+            let inputs = manifest.encoder.inputs();
+            inputs.iter().map(|c| c.name.clone()).collect()
+        }
+        Some(generator) => {
+            let schema = generator.schema()?;
+            schema.fields().iter().map(|f| f.name().clone()).collect()
+        }
+    };
+    let (summary, paper) = match gan::find(&manifest.model_type) {
+        Some(design) => (design.summary, design.paper),
+        None => {
+            let architecture = model::find(&manifest.model_type)?;
+            (architecture.summary, architecture.paper)
+        }
+    };
     let layout = manifest.encoder.layout();
+    let columns = match manifest.generator {
+        None => "features",
+        Some(_) => "columns",
+    };
     let mut rows: Vec<(String, String)> = vec![
         ("name".into(), model.name().name.clone()),
         ("version".into(), version.to_string()),
         ("model_type".into(), manifest.model_type.clone()),
-        ("summary".into(), architecture.summary.into()),
-        ("paper".into(), architecture.paper.into()),
+        ("summary".into(), summary.into()),
+        ("paper".into(), paper.into()),
         ("tasks".into(), manifest.tasks.join(", ")),
-        ("features".into(), features.join(", ")),
+        (columns.into(), features.join(", ")),
         ("rows".into(), manifest.rows.to_string()),
         ("best_epoch".into(), manifest.best_epoch.to_string()),
-        (
-            "embedding".into(),
-            format!("{} x {}", layout.table_rows, manifest.embedding_dim),
-        ),
         ("precision".into(), manifest.precision.clone()),
         ("created".into(), manifest.created.clone()),
         ("folder".into(), model.folder().display().to_string()),
     ];
+    if manifest.generator.is_none() {
+        let size = format!("{} x {}", layout.table_rows, manifest.embedding_dim);
+        rows.push(("embedding".into(), size));
+    }
     for (name, value) in &manifest.options {
         rows.push((format!("option {name}"), options::to_sql(value)));
     }

@@ -222,17 +222,26 @@ impl Call {
         })
     }
 
+    /// Checks that there are no more than `most` unnamed arguments.
+    ///
+    /// # Errors
+    /// `Plan` for the first that is too many.
+    pub fn at_most(&self, most: usize) -> Result<()> {
+        match self.positional.get(most) {
+            None => Ok(()),
+            Some(extra) => Err(Error::plan(format!(
+                "{} takes {most} unnamed arguments at the most, got {extra} too",
+                self.name
+            ))),
+        }
+    }
+
     /// Checks that there are no more than `most` unnamed arguments and no named ones but `allowed`.
     ///
     /// # Errors
     /// `Plan` for the first that is too many.
     pub fn allow(&self, most: usize, allowed: &[&str]) -> Result<()> {
-        if let Some(extra) = self.positional.get(most) {
-            return Err(Error::plan(format!(
-                "{} takes {most} unnamed arguments at the most, got {extra} too",
-                self.name
-            )));
-        }
+        self.at_most(most)?;
         match self
             .named
             .iter()

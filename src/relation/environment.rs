@@ -66,6 +66,14 @@ impl Environment {
         self.store(config).open(&ModelName::parse(name)?)
     }
 
+    /// The predictor that `name` means.
+    ///
+    /// # Errors
+    /// As [`Environment::model`]; `Plan` when the model is a generator.
+    pub fn predictor(&self, config: &ConfigOptions, name: &str) -> Result<FittedModel> {
+        self.model(config, name)?.predictor()
+    }
+
     /// Who hears of trainings.
     pub fn progress(&self) -> Option<Arc<dyn Progress>> {
         self.progress.clone()

@@ -45,7 +45,7 @@ pub fn plan(
 ) -> Result<LogicalPlan> {
     call.allow(2, &["by"])?;
     let config = context.context_provider().options().clone();
-    let model = environment.model(&config, &call.model()?)?;
+    let model = environment.predictor(&config, &call.model()?)?;
     let by = call.text("by")?;
     let Some(query) = call.query(1)? else {
         return match by {

@@ -6,11 +6,14 @@ mod about;
 mod alter_model;
 mod budget;
 mod call;
+mod create_generator;
 mod create_model;
+mod creation;
 mod environment;
 mod evaluate;
 mod evaluate_synthetic;
 mod functions;
+mod generate;
 mod options;
 mod planner;
 mod predict;
@@ -72,6 +75,15 @@ pub static ALL: &[Relation] = &[
                       from them, copies and distances, each beside real rows (floor) and independent columns.",
         example: "SELECT * FROM EVALUATE_SYNTHETIC(TABLE logs, TABLE generated, labels => ['click', 'buy'])",
         plan: evaluate_synthetic::plan,
+    },
+    Relation {
+        name: "generate",
+        syntax: "GENERATE(MODEL g, n => rows [, column => value, ...] [, where => {'column': value}] \
+                 [, seed => n])",
+        description: "New rows with the columns of the query that the generator was trained on; a \
+                      column with a value given has that value in every row.",
+        example: "SELECT * FROM GENERATE(MODEL g, n => 1000, buy => true, seed => 7)",
+        plan: generate::plan,
     },
     Relation {
         name: "training_info",

@@ -8,6 +8,7 @@ use super::call::unknown_option;
 use crate::device::{Choice, Precision};
 use crate::error::{Error, Result};
 use crate::feature::{ColumnOptions, EncoderSpec, LabelCount, SplitMethod, Task, TaskKind};
+use crate::gan;
 use crate::model::{self, Config, Need, interaction};
 use crate::train::optimizer::Optimizer;
 use crate::train::{Loss, TrainOptions, balanced, weighting};
@@ -35,6 +36,8 @@ pub struct ModelOptions {
     pub device: Option<String>,
     /// What products are computed in; the session's precision when not given.
     pub precision: Option<String>,
+    /// What holds for every generated row, as SQL.
+    pub constraints: Vec<String>,
 }
 
 impl Default for ModelOptions {
@@ -50,6 +53,7 @@ impl Default for ModelOptions {
             split_fraction: 0.2,
             device: None,
             precision: None,
+            constraints: Vec::new(),
         }
     }
 }
@@ -310,8 +314,20 @@ pub static ALL: &[OptionSpec] = &[
         precision,
         precision
     ),
+    option!(
+        "constraints",
+        "what holds for every generated row: ['price >= 0', 'paid >= clicked']",
+        constraints,
+        texts
+    ),
     option!("seed", "seed of everything random", train.seed, seed),
 ];
+
+/// Options that only generators have.
+const OF_GENERATORS: &[&str] = &["constraints"];
+
+/// Options that every generator has.
+const OF_ALL_GENERATORS: &[&str] = &["model_type", "constraints", "seed"];
 
 /// Other names of options.
 const ALIASES: &[(&str, &str)] = &[("max_iterations", "epochs")];
@@ -323,7 +339,8 @@ impl ModelOptions {
     /// `Plan` for an unknown option, a value that an option can't take, options that don't fit
     /// together.
     pub fn parse(values: &Map<String, Value>) -> Result<Self> {
-        let mut options = Self::default();
+        let model_type = values.get("model_type").map(model_type);
+        let mut options = Self::of_type(&model_type.and_then(Result::ok).unwrap_or_default());
         let mut seen = BTreeMap::new();
         for (given, value) in values {
             let alias = ALIASES.iter().find(|(alias, _)| alias == given);
@@ -340,13 +357,51 @@ impl ModelOptions {
             (spec.set)(&mut options, value)
                 .map_err(|e| Error::plan(format!("option {given}: {e}, got {value}")))?;
         }
+        options.check_given(seen.keys().copied())?;
         options.order_loss_weights(values)?;
         options.place_funnel()?;
         options.check()?;
         Ok(options)
     }
 
+    /// The defaults of a type of model.
+    fn of_type(model_type: &str) -> Self {
+        let mut options = Self::default();
+        if let Some(design) = gan::find(model_type) {
+            options.train.epochs = design.defaults.epochs;
+            options.train.batch_size = design.defaults.batch_size;
+            options.train.learn_rate = design.defaults.learn_rate;
+            options.config.hidden_units = design.defaults.hidden_units.to_vec();
+        }
+        options
+    }
+
+    /// Whether the type of model reads the option `name`.
+    fn reads(&self, name: &str) -> bool {
+        match gan::find(&self.model_type) {
+            Some(design) => design.options.contains(&name) || OF_ALL_GENERATORS.contains(&name),
+            None => !OF_GENERATORS.contains(&name),
+        }
+    }
+
+    /// An option that nobody reads is a mistake.
+    fn check_given<'a>(&self, mut given: impl Iterator<Item = &'a str>) -> Result<()> {
+        let Some(unread) = given.find(|name| !self.reads(name)) else {
+            return Ok(());
+        };
+        let read = ALL.iter().map(|option| option.name);
+        let read: Vec<_> = read.filter(|name| self.reads(name)).collect();
+        Err(Error::plan(format!(
+            "option {unread} is none of model_type = '{}'; it has: {}",
+            self.model_type,
+            read.join(", ")
+        )))
+    }
+
     fn check(&self) -> Result<()> {
+        if gan::find(&self.model_type).is_some() {
+            return Ok(());
+        }
         if self.columns.labels.is_empty() {
             return Err(Error::plan(
                 "option input_label_cols is missing: name the columns to predict, as in \
@@ -549,8 +604,9 @@ impl ModelOptions {
 
     /// Every option that is set, by name: an empty list where the default is another one.
     pub fn to_map(&self) -> Map<String, Value> {
-        let defaults = Self::default();
+        let defaults = Self::of_type(&self.model_type);
         ALL.iter()
+            .filter(|option| self.reads(option.name))
             .map(|option| (option, (option.get)(self)))
             .filter(|(option, value)| !is_empty(value) || *value != (option.get)(&defaults))
             .map(|(option, value)| (option.name.to_string(), value))
@@ -616,6 +672,11 @@ pub(super) fn names(value: &Value) -> Read<Vec<String>> {
             .collect(),
         _ => Err(wrong()),
     }
+}
+
+/// An array of texts, or one text.
+fn texts(value: &Value) -> Read<Vec<String>> {
+    names(value).map_err(|_| "expected an array of strings".into())
 }
 
 pub(super) fn text_map(value: &Value) -> Read<BTreeMap<String, String>> {
@@ -702,7 +763,7 @@ fn boolean(value: &Value) -> Read<bool> {
 
 fn model_type(value: &Value) -> Read<String> {
     let name = text(value)?.to_lowercase();
-    model::find(&name).map_err(|e| e.to_string())?;
+    gan::check_model_type(&name).map_err(|e| e.to_string())?;
     Ok(name)
 }
 

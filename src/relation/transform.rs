@@ -93,7 +93,15 @@ fn parse(list: &str, planner: &dyn Planner) -> Result<Vec<Item>> {
 }
 
 /// Plans one expression, which must look at its own row only.
-fn row_wise(expr: SqlExpr, schema: &DFSchema, planner: &mut dyn Planner) -> Result<Expr> {
+///
+/// # Errors
+/// `Plan` when it does not; `what` names it.
+pub fn row_wise(
+    expr: SqlExpr,
+    schema: &DFSchema,
+    what: &str,
+    planner: &mut dyn Planner,
+) -> Result<Expr> {
     let text = expr.to_string();
     let planned = planner.plan(expr, schema)?;
     let beyond = planned.exists(|e| {
@@ -110,12 +118,12 @@ fn row_wise(expr: SqlExpr, schema: &DFSchema, planner: &mut dyn Planner) -> Resu
     })?;
     if planned.is_volatile() {
         return Err(Error::plan(format!(
-            "TRANSFORM takes expressions that have one value for one row; {text} has another each time"
+            "{what} takes expressions that have one value for one row; {text} has another each time"
         )));
     }
     if beyond {
         return Err(Error::plan(format!(
-            "TRANSFORM takes expressions over one row; {text} has an aggregate, window or subquery: \
+            "{what} takes expressions over one row; {text} has an aggregate, window or subquery: \
              move it into the query"
         )));
     }
@@ -165,7 +173,7 @@ pub fn apply(
                     }
                 }
             }
-            Item::Named(name, expr) => add(&name, row_wise(*expr, &schema, planner)?)?,
+            Item::Named(name, expr) => add(&name, row_wise(*expr, &schema, "TRANSFORM", planner)?)?,
         }
     }
     for (i, field) in schema.fields().iter().enumerate() {
@@ -235,7 +243,7 @@ fn made(
     schema: &DFSchema,
     planner: &mut dyn Planner,
 ) -> Result<Expr> {
-    row_wise(expr, schema, planner).map_err(|e| {
+    row_wise(expr, schema, "TRANSFORM", planner).map_err(|e| {
         Error::plan(format!(
             "model {} makes its {what} {name:?} by TRANSFORM: {e}",
             model.name().name

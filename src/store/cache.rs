@@ -1,18 +1,21 @@
 //! Models that stay loaded between queries.
 
+use std::any::Any;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::model::Loaded;
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// Models that stay loaded.
 const LOADED: usize = 8;
+
+/// A predictor or generator.
+type Entry = Arc<dyn Any + Send + Sync>;
 
 /// Loaded models by the checksum of their files and their device.
 #[derive(Debug, Default)]
 pub struct Cache {
     /// The latest used last.
-    entries: Mutex<Vec<(String, Arc<Loaded>)>>,
+    entries: Mutex<Vec<(String, Entry)>>,
     /// Held while a model is loaded, so that partitions that begin together load it once.
     loading: Mutex<()>,
 }
@@ -22,20 +25,28 @@ impl Cache {
     ///
     /// # Errors
     /// Those of `load`.
-    pub fn get(&self, key: &str, load: impl FnOnce() -> Result<Loaded>) -> Result<Arc<Loaded>> {
+    pub fn get<T: Any + Send + Sync>(
+        &self,
+        key: &str,
+        load: impl FnOnce() -> Result<T>,
+    ) -> Result<Arc<T>> {
+        let typed = |entry: Entry| {
+            let wrong = |_| Error::internal(format!("{key} was loaded as something else"));
+            entry.downcast().map_err(wrong)
+        };
         if let Some(found) = self.find(key) {
-            return Ok(found);
+            return typed(found);
         }
         let _alone = lock(&self.loading);
         if let Some(found) = self.find(key) {
-            return Ok(found);
+            return typed(found);
         }
         let loaded = Arc::new(load()?);
         let mut entries = lock(&self.entries);
         if entries.len() >= LOADED {
             entries.remove(0);
         }
-        entries.push((key.to_string(), loaded.clone()));
+        entries.push((key.to_string(), loaded.clone() as Entry));
         Ok(loaded)
     }
 
@@ -47,7 +58,7 @@ impl Cache {
         entries.len() < before
     }
 
-    fn find(&self, key: &str) -> Option<Arc<Loaded>> {
+    fn find(&self, key: &str) -> Option<Entry> {
         let mut entries = lock(&self.entries);
         let at = entries.iter().position(|(k, _)| k == key)?;
         let entry = entries.remove(at);

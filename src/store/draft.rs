@@ -75,11 +75,17 @@ impl Draft {
         self.folder.path().to_path_buf()
     }
 
-    /// Writes all files of the version, with their checksums, through to the disk.
+    /// Writes all files of the version, with their checksums, through to the disk. A generator has no
+    /// encoder.
     ///
     /// # Errors
     /// `Io` when the disk is full or the folder is gone.
-    pub fn write(&self, manifest: &Manifest, encoder: &Encoder, params: &Params) -> Result<()> {
+    pub fn write(
+        &self,
+        manifest: &Manifest,
+        encoder: Option<&Encoder>,
+        params: &Params,
+    ) -> Result<()> {
         let folder = self.version();
         let json = serde_json::to_vec_pretty(manifest)
             .map_err(|e| Error::internal(format!("the manifest can't be written as JSON: {e}")))?;
@@ -92,8 +98,12 @@ impl Draft {
         let path = folder.join(WEIGHTS);
         tch::Tensor::write_safetensors(&weights, &path)
             .map_err(|e| Error::execution(format!("can't write {}: {e}", path.display())))?;
-        encoder.save_vocabulary(&folder.join(VOCABULARY))?;
-        Sums::write(&folder, &[MANIFEST, WEIGHTS, VOCABULARY])?;
+        let mut files = vec![MANIFEST, WEIGHTS];
+        if let Some(encoder) = encoder {
+            encoder.save_vocabulary(&folder.join(VOCABULARY))?;
+            files.push(VOCABULARY);
+        }
+        Sums::write(&folder, &files)?;
         write_default(
             &self.model(),
             Default {
@@ -101,7 +111,7 @@ impl Draft {
                 last: self.number,
             },
         )?;
-        for file in [MANIFEST, WEIGHTS, VOCABULARY, checksum::SUMS] {
+        for file in files.into_iter().chain([checksum::SUMS]) {
             sync(&folder.join(file))?;
         }
         sync(&folder)?;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::generator::GeneratorSpec;
 use crate::error::{Error, Result};
 use crate::feature::FittedSpec;
 use crate::model::{Config, Spec};
@@ -34,6 +35,9 @@ pub struct Manifest {
     pub rows: u64,
     /// Columns that the model reads at PREDICT with their encodings.
     pub encoder: FittedSpec,
+    /// What a generator makes; none of a predictor.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub generator: Option<GeneratorSpec>,
     /// Sizes and rates.
     pub config: Config,
     /// Width of an embedding.

@@ -13,6 +13,7 @@ mod cache;
 mod catalog;
 mod checksum;
 mod draft;
+mod generator;
 mod manifest;
 mod model;
 mod name;
@@ -20,6 +21,8 @@ mod output;
 mod replica;
 
 pub use catalog::{Store, taken};
+pub use draft::Draft;
+pub use generator::{Draw, Generate, GeneratorSpec, LoadedGenerator, Wanted};
 pub use manifest::{FORMAT_VERSION, Manifest, StoredScore};
 pub use model::{FittedModel, Loaded};
 pub use name::ModelName;

@@ -12,6 +12,7 @@ use tch::{Device, Kind, Tensor};
 
 use super::cache::Cache;
 use super::checksum::Sums;
+use super::generator::{GeneratorSpec, LoadedGenerator};
 use super::manifest::Manifest;
 use super::name::ModelName;
 use super::output::{self, OutputColumn};
@@ -61,7 +62,7 @@ pub struct ScoreTimes {
 /// What scoring needs in memory.
 pub struct Loaded {
     encoder: Encoder,
-    pool: ReplicaPool,
+    pool: ReplicaPool<Replica>,
     device: Device,
     /// Rows that go through the network at once.
     batch_rows: usize,
@@ -144,8 +145,14 @@ impl FittedModel {
     /// The names and shapes of all weights, by name.
     ///
     /// # Errors
-    /// As libtorch fails to build the network.
+    /// As libtorch fails to build the network, or to read a generator's weights.
     pub fn weight_shapes(&self) -> Result<Vec<(String, Vec<i64>)>> {
+        if self.manifest.generator.is_some() {
+            let weights = Tensor::read_safetensors(self.folder.join(WEIGHTS))?;
+            let mut shapes: Vec<_> = weights.into_iter().map(|(n, t)| (n, t.size())).collect();
+            shapes.sort();
+            return Ok(shapes);
+        }
         let params = Params::shapes();
         let rows = self.manifest.encoder.layout().table_rows as i64;
         let architecture = model::find(&self.manifest.model_type)?;
@@ -186,15 +193,70 @@ impl FittedModel {
     ) -> Result<Arc<Loaded>> {
         let key = format!("{} {device:?} {products:?}", self.sums.digest);
         self.cache.get(&key, || {
-            if !self.folder.exists() {
-                return Err(Error::execution(format!(
-                    "model {} was dropped while it was being used",
-                    self.name
-                )));
-            }
-            self.verify()?;
+            self.still_there()?;
             self.read(device, products, Charge::new(budget))
         })
+    }
+
+    /// Loads and verifies a generator, unless somebody has already; the rest is as for
+    /// [`FittedModel::load`].
+    ///
+    /// # Errors
+    /// As [`FittedModel::load`]; `Plan` when it is a predictor.
+    pub fn load_generator(
+        &self,
+        device: Device,
+        budget: Arc<dyn Budget>,
+    ) -> Result<Arc<LoadedGenerator>> {
+        let spec = self.generator()?;
+        let key = format!("{} {device:?}", self.sums.digest);
+        self.cache.get(&key, || {
+            self.still_there()?;
+            let mut charge = Charge::new(budget);
+            let weights = self.folder.join(WEIGHTS);
+            let stored = weights.metadata().map_or(0, |file| file.len() as usize);
+            self.reserve(&mut charge, stored)?;
+            let params = Params::loaded(Tensor::read_safetensors(&weights)?, device)?;
+            let made = catch(|| spec.load(&self.manifest, params, device))?;
+            Ok(LoadedGenerator::new(made, charge))
+        })
+    }
+
+    /// What the generator makes.
+    ///
+    /// # Errors
+    /// `Plan` when it is a predictor.
+    pub fn generator(&self) -> Result<&GeneratorSpec> {
+        self.manifest.generator.as_ref().ok_or_else(|| {
+            Error::plan(format!(
+                "model {} predicts (model_type = '{}') and generates no rows: PREDICT applies it",
+                self.name, self.manifest.model_type
+            ))
+        })
+    }
+
+    /// The model itself, if it predicts.
+    ///
+    /// # Errors
+    /// `Plan` when it is a generator.
+    pub fn predictor(self) -> Result<Self> {
+        match self.manifest.generator {
+            None => Ok(self),
+            Some(_) => Err(Error::plan(format!(
+                "model {} generates rows (model_type = '{}') and predicts nothing: GENERATE applies it",
+                self.name, self.manifest.model_type
+            ))),
+        }
+    }
+
+    fn still_there(&self) -> Result<()> {
+        match self.folder.exists() {
+            true => self.verify(),
+            false => Err(Error::execution(format!(
+                "model {} was dropped while it was being used",
+                self.name
+            ))),
+        }
     }
 
     /// Takes `bytes` of the memory limit, at the cost of loaded models that nobody uses now.
@@ -234,7 +296,12 @@ impl FittedModel {
             _ => usize::MAX,
         };
         let pool = ReplicaPool::new(params.working(products)?, move |params| {
-            Network::new(architecture, &spec, rows, params)
+            Ok(Replica::new(Network::new(
+                architecture,
+                &spec,
+                rows,
+                params,
+            )?))
         })?;
         Ok(Loaded {
             encoder,

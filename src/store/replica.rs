@@ -9,10 +9,10 @@ use crate::layer::{Params, Workspace};
 use crate::model::Network;
 
 /// Replicas that wait for work; as many are made as there is work at once.
-pub struct ReplicaPool {
-    idle: Mutex<Vec<Replica>>,
+pub struct ReplicaPool<R> {
+    idle: Mutex<Vec<R>>,
     params: Mutex<Params>,
-    build: Box<Build>,
+    build: Box<Build<R>>,
 }
 
 /// A network with buffers of its own.
@@ -26,7 +26,8 @@ pub struct Replica {
 }
 
 impl Replica {
-    fn new(network: Network) -> Self {
+    /// A replica around `network`.
+    pub fn new(network: Network) -> Self {
         Self {
             network,
             workspace: Workspace::default(),
@@ -35,21 +36,21 @@ impl Replica {
     }
 }
 
-/// Makes a network over parameters.
-type Build = dyn Fn(&Params) -> Result<Network> + Send + Sync;
+/// Makes a replica over parameters.
+type Build<R> = dyn Fn(&Params) -> Result<R> + Send + Sync;
 
-impl ReplicaPool {
-    /// A pool of networks that `build` makes over `params`.
+impl<R: Send> ReplicaPool<R> {
+    /// A pool of replicas that `build` makes over `params`.
     ///
     /// # Errors
     /// Those of `build`, tried once.
     pub fn new(
         params: Params,
-        build: impl Fn(&Params) -> Result<Network> + Send + Sync + 'static,
+        build: impl Fn(&Params) -> Result<R> + Send + Sync + 'static,
     ) -> Result<Self> {
         let first = build(&params)?;
         Ok(Self {
-            idle: Mutex::new(vec![Replica::new(first)]),
+            idle: Mutex::new(vec![first]),
             params: Mutex::new(params),
             build: Box::new(build),
         })
@@ -60,11 +61,11 @@ impl ReplicaPool {
     ///
     /// # Errors
     /// Those of `work`, and of building a replica.
-    pub fn with<T>(&self, work: impl FnOnce(&mut Replica) -> Result<T>) -> Result<T> {
+    pub fn with<T>(&self, work: impl FnOnce(&mut R) -> Result<T>) -> Result<T> {
         let idle = lock(&self.idle).pop();
         let mut replica = match idle {
             Some(replica) => replica,
-            None => Replica::new((self.build)(&lock(&self.params).share()?)?),
+            None => (self.build)(&lock(&self.params).share()?)?,
         };
         let result = work(&mut replica);
         lock(&self.idle).push(replica);

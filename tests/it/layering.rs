@@ -13,13 +13,22 @@ const RULES: &[(&str, &[&str], &[&str])] = &[
     ("layer", &["error", "tensor"], &["tch"]),
     ("model", &["error", "feature", "layer"], &["tch"]),
     (
+        "gan",
+        &["error", "feature", "layer", "model", "tensor"],
+        &["tch"],
+    ),
+    (
         "train",
-        &["error", "feature", "layer", "metric", "model", "tensor"],
+        &[
+            "error", "feature", "gan", "layer", "metric", "model", "tensor",
+        ],
         &["tch"],
     ),
     (
         "store",
-        &["error", "feature", "layer", "model", "tensor", "train"],
+        &[
+            "error", "feature", "gan", "layer", "model", "tensor", "train",
+        ],
         &["arrow", "tch", "tempfile"],
     ),
     (
@@ -30,7 +39,8 @@ const RULES: &[(&str, &[&str], &[&str])] = &[
     (
         "relation",
         &[
-            "error", "device", "feature", "function", "metric", "model", "store", "tensor", "train",
+            "error", "device", "feature", "function", "gan", "metric", "model", "store", "tensor",
+            "train",
         ],
         &["arrow", "datafusion", "tokio", "futures", "tempfile"],
     ),

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use arrow::array::{BooleanArray, RecordBatch};
 use arrow::datatypes::{DataType, Field, Schema};
 
-use super::super::create_model::{Trainer, Watch};
+use super::super::create_model::Trainer;
+use super::super::creation::Watch;
 use super::super::options::ModelOptions;
 use crate::device::Precision;
 use crate::error::{Error, Result};
@@ -101,7 +102,7 @@ impl Judge<'_> {
             threads: self.threads,
             budget: self.budget.as_ref(),
         };
-        let go_on = |_: &TrainingEvent| !self.watch.is_cancelled();
+        let go_on = |_: &TrainingEvent| self.watch.check().is_ok();
         let trained = trainer.train(&fitted, &go_on, &mut |_| ())?;
         let tasks = &fitted.encoder.layout().tasks;
         let mut scores = trained.scores.iter().zip(tasks);

@@ -30,7 +30,7 @@ use futures::StreamExt;
 
 use super::budget::PoolBudget;
 use super::call::Call;
-use super::create_model::{CancelOnDrop, Watch, blocking, spill_folder};
+use super::creation::{CancelOnDrop, Watch, blocking, spill_folder};
 use super::environment::Environment;
 use super::options;
 use super::rows::Rows;
@@ -226,10 +226,7 @@ impl EvaluateSynthetic {
             synthetic: reader.read(&rows.synthetic)?,
             independent: reader.read(&rows.independent)?,
         };
-        let go_on = || match judge.watch.is_cancelled() {
-            true => Err(Error::cancelled()),
-            false => Ok(()),
-        };
+        let go_on = || judge.watch.check();
         let mut scores = tables.column_shapes();
         scores.extend(tables.pair_trends(&go_on)?);
         scores.push(tables.exact_copies());

@@ -39,7 +39,7 @@ pub fn plan(
     call.allow(2, &["tasks", "device", "precision", "batch_size"])?;
     let config = context.context_provider().options().clone();
     let name = ModelName::parse(&call.model()?)?;
-    let model = environment.store(&config).open(&name)?;
+    let model = environment.store(&config).open(&name)?.predictor()?;
     let tasks = tasks(call, &model)?;
     let how = How::parse(call, &Settings::of(&config))?;
     let input = Call::plan_query(call.required_query(1)?, context)?;

@@ -65,7 +65,7 @@ impl RefreshModels {
             return Ok(None);
         }
         let name = &node.model().name().name;
-        let model = self.environment.model(config, name)?;
+        let model = self.environment.predictor(config, name)?;
         if model.digest() == node.model().digest() {
             return Ok(None);
         }

@@ -101,7 +101,7 @@ impl LiftPredict {
     ) -> Result<(LogicalPlan, Expr)> {
         let model = match call.args.first() {
             Some(Expr::Literal(ScalarValue::Utf8(Some(name)), _)) => {
-                self.environment.model(config, name)?
+                self.environment.predictor(config, name)?
             }
             _ => {
                 return Err(DataFusionError::Plan(
