@@ -94,6 +94,20 @@ impl Call {
         }
     }
 
+    /// The call `name('model', option => number, ...)`.
+    pub fn of_numbers(name: &str, model: String, options: &[(&str, u64)]) -> Self {
+        let value = |value: SqlValue| Expr::Value(value.into());
+        let number = |n: &u64| value(SqlValue::Number(n.to_string(), false));
+        let named = options
+            .iter()
+            .map(|(name, n)| (name.to_string(), number(n)));
+        Self {
+            name: name.to_string(),
+            positional: vec![value(SqlValue::SingleQuotedString(model))],
+            named: named.collect(),
+        }
+    }
+
     fn from_arguments(name: &str, arguments: Vec<FunctionArg>) -> Result<Self> {
         let mut call = Self {
             name: name.to_string(),

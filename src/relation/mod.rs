@@ -67,13 +67,14 @@ pub static ALL: &[Relation] = &[
     },
     Relation {
         name: "evaluate_synthetic",
-        syntax: "EVALUATE_SYNTHETIC({TABLE t | (query)}, {TABLE s | (query)} [, holdout => {TABLE h | (query)}] \
+        syntax: "EVALUATE_SYNTHETIC(MODEL g, {TABLE t | (query)} [, holdout => {TABLE t | (query)}] [, n => rows] \
+                 [, seed => n]) or EVALUATE_SYNTHETIC((real query), (synthetic query) [, holdout => ..] \
                  [, labels => [..]] [, tasks => {..}] [, categorical_cols => [..]] [, numeric_cols => [..]] \
-                 [, exclude_cols => [..]] [, seed => n])",
-        description: "How close the generated rows of the second query come to the real ones of the first: \
-                      shapes of columns, trends of pairs, the joint table of labels, what a model learns \
-                      from them, copies and distances, each beside real rows (floor) and independent columns.",
-        example: "SELECT * FROM EVALUATE_SYNTHETIC(TABLE logs, TABLE generated, labels => ['click', 'buy'])",
+                 [, exclude_cols => [..]] [, constraints => [..]] [, seed => n])",
+        description: "How close generated rows come to the real ones of the query: shapes of columns, trends \
+                      of pairs, the joint table of labels, what a model learns from them, copies, distances \
+                      and broken constraints, each beside real rows (floor) and independent columns.",
+        example: "SELECT * FROM EVALUATE_SYNTHETIC(MODEL g, TABLE logs) WHERE subject IS NULL",
         plan: evaluate_synthetic::plan,
     },
     Relation {

@@ -675,7 +675,7 @@ pub(super) fn names(value: &Value) -> Read<Vec<String>> {
 }
 
 /// An array of texts, or one text.
-fn texts(value: &Value) -> Read<Vec<String>> {
+pub(super) fn texts(value: &Value) -> Read<Vec<String>> {
     names(value).map_err(|_| "expected an array of strings".into())
 }
 
@@ -684,7 +684,7 @@ pub(super) fn text_map(value: &Value) -> Read<BTreeMap<String, String>> {
         .map_err(|_| "expected a struct of strings, as in {'buy': 'binary'}".into())
 }
 
-fn count<T: TryFrom<i64>>(value: &Value) -> Read<T> {
+pub(super) fn count<T: TryFrom<i64>>(value: &Value) -> Read<T> {
     value
         .as_i64()
         .filter(|&n| n >= 1)

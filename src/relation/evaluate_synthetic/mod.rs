@@ -1,5 +1,5 @@
-//! `EVALUATE_SYNTHETIC((real), (synthetic), labels => [..], ...)`: how close generated rows come to real
-//! ones, each metric beside its floor and that of independent columns.
+//! `EVALUATE_SYNTHETIC(MODEL g, (real), ...)` and `EVALUATE_SYNTHETIC((real), (synthetic), ...)`: how close
+//! generated rows come to real ones, each metric beside its floor and that of independent columns.
 //!
 //! Real rows are divided in two: one half to learn from, one held out; with `holdout => (query)` all
 //! rows of the first query are to learn from. Shapes, trends, labels and what can be learnt are
@@ -32,13 +32,15 @@ use super::budget::PoolBudget;
 use super::call::Call;
 use super::creation::{CancelOnDrop, Watch, blocking, spill_folder};
 use super::environment::Environment;
-use super::options;
+use super::generate;
+use super::generate::constraint::{self, Constraint, kept};
+use super::options::{self, ModelOptions};
 use super::rows::Rows;
 use super::settings::Settings;
 use super::statement::{Action, StatementNode};
 use crate::device::Choice;
 use crate::error::{Error, Result};
-use crate::feature::Budget;
+use crate::feature::{Budget, ColumnOptions};
 use crate::metric::synthetic::{Column, NULL};
 use crate::train::{Progress, TrainingEvent};
 use columns::{Input, Shape, aligned, column_options, option};
@@ -53,13 +55,17 @@ const MAX_ROWS: usize = 100_000;
 /// Decides samples, halves, orders and the judge's weights when no seed is given.
 const DEFAULT_SEED: u64 = 42;
 
-/// Named arguments.
-const OPTIONS: [&str; 7] = [
+/// Named arguments where a model generates the rows.
+const OF_MODEL: [&str; 3] = ["holdout", "n", "seed"];
+
+/// Named arguments where a query gives them.
+const OF_QUERY: [&str; 8] = [
     "labels",
     "tasks",
     "categorical_cols",
     "numeric_cols",
     "exclude_cols",
+    "constraints",
     "holdout",
     "seed",
 ];
@@ -67,43 +73,116 @@ const OPTIONS: [&str; 7] = [
 /// Plans a call of EVALUATE_SYNTHETIC.
 ///
 /// # Errors
-/// `Plan` for an unknown option or label, columns that differ between the queries, and types that
-/// can't be compared.
+/// `Plan` for an unknown model, a predictor, an unknown option or label, columns that differ between
+/// the queries, and types that can't be compared.
 pub fn plan(
     call: &Call,
     environment: &Environment,
     context: &mut dyn RelationPlannerContext,
 ) -> Result<LogicalPlan> {
-    call.allow(2, &OPTIONS)?;
     let settings = Settings::of(context.context_provider().options());
     settings.device.parse::<Choice>()?;
-    let options = column_options(call)?;
-    let mut inputs = vec![
-        Input::plan("real", call.required_query(0)?, context)?,
-        Input::plan("synthetic", call.required_query(1)?, context)?,
-    ];
+    let Given {
+        shape,
+        mut inputs,
+        constraints,
+        as_many,
+    } = match call.begins_with_query() {
+        true => of_query(call, context)?,
+        false => of_model(call, environment, context)?,
+    };
     if let Some(query) = call.named_query("holdout")? {
         inputs.push(Input::plan("held-out", query, context)?);
     }
-    let real = inputs[0].plan.schema().as_arrow();
-    for input in &inputs[1..] {
-        input.reject_extra(real, &options.exclude_cols)?;
-    }
+    let inputs = aligned(&shape.columns, inputs)?;
+    let schema = inputs[0].schema();
+    let planned = constraint::plan(&constraints, schema, context)?;
+    let session = environment.session()?;
+    let constraints = constraints.into_iter().zip(planned).map(|(text, planned)| {
+        let condition = session.create_physical_expr(planned, schema)?;
+        Ok(Constraint { text, condition })
+    });
     let action = EvaluateSynthetic {
-        shape: Shape::of(real, &options)?,
+        shape,
+        constraints: constraints.collect::<Result<_>>()?,
+        as_many,
         seed: option(call, "seed", options::seed)?.unwrap_or(DEFAULT_SEED),
         threads: settings.training_threads(),
         device: settings.device,
         progress: environment.progress(),
     };
-    let inputs = aligned(&action.shape.columns, inputs)?;
     Ok(StatementNode::plan(Arc::new(action), inputs)?)
+}
+
+/// What a call is about.
+struct Given {
+    shape: Shape,
+    /// The real and the synthetic rows.
+    inputs: Vec<Input>,
+    /// What should hold in every row, as SQL.
+    constraints: Vec<String>,
+    /// Whether as many synthetic rows are wanted as there are real ones to learn from, of more.
+    as_many: bool,
+}
+
+fn of_query(call: &Call, context: &mut dyn RelationPlannerContext) -> Result<Given> {
+    call.allow(2, &OF_QUERY)?;
+    let options = column_options(call)?;
+    let real = Input::plan("real", call.required_query(0)?, context)?;
+    let synthetic = Input::plan("synthetic", call.required_query(1)?, context)?;
+    let schema = real.plan.schema().as_arrow();
+    synthetic.reject_extra(schema, &options.exclude_cols)?;
+    Ok(Given {
+        shape: Shape::of(schema, &options)?,
+        inputs: vec![real, synthetic],
+        constraints: option(call, "constraints", options::texts)?.unwrap_or_default(),
+        as_many: false,
+    })
+}
+
+/// The columns, their roles and the constraints are those of the model; the real query may have more
+/// columns.
+fn of_model(
+    call: &Call,
+    environment: &Environment,
+    context: &mut dyn RelationPlannerContext,
+) -> Result<Given> {
+    call.allow(2, &OF_MODEL)?;
+    let config = context.context_provider().options().clone();
+    let model = environment.model(&config, &call.model()?)?;
+    let schema = model.generator()?.schema()?;
+    let options = ModelOptions::parse(&model.manifest().options)?;
+    let columns = ColumnOptions {
+        exclude_cols: Vec::new(),
+        split_col: None,
+        ..options.columns
+    };
+    let rows = option(call, "n", options::count::<u64>)?;
+    let mut numbers = vec![("n", rows.unwrap_or(MAX_ROWS as u64))];
+    numbers.extend(option(call, "seed", options::seed)?.map(|seed| ("seed", seed)));
+    let generate = Call::of_numbers("generate", model.name().to_string(), &numbers);
+    let synthetic = Input {
+        rows: "synthetic",
+        plan: generate::plan(&generate, environment, context)?,
+    };
+    Ok(Given {
+        shape: Shape::of(&schema, &columns)?,
+        inputs: vec![
+            Input::plan("real", call.required_query(1)?, context)?,
+            synthetic,
+        ],
+        constraints: options.constraints,
+        as_many: rows.is_none(),
+    })
 }
 
 /// One call, ready to run. Its inputs are the real query, the synthetic one and, if there is one, that
 /// of the rows held out.
 struct EvaluateSynthetic {
     shape: Shape,
+    constraints: Vec<Constraint>,
+    /// As [`Given::as_many`].
+    as_many: bool,
     seed: u64,
     device: String,
     threads: usize,
@@ -131,10 +210,12 @@ impl Action for EvaluateSynthetic {
         let tasks: Vec<_> = tasks
             .map(|t| format!("{} {}", t.name, t.kind.name()))
             .collect();
+        let constraints: Vec<_> = self.constraints.iter().map(|c| &c.text[..]).collect();
         format!(
-            "columns=[{}], tasks=[{}], seed={}",
+            "columns=[{}], tasks=[{}], constraints=[{}], seed={}",
             columns.join(", "),
             tasks.join(", "),
+            constraints.join(", "),
             self.seed
         )
     }
@@ -178,13 +259,22 @@ impl EvaluateSynthetic {
     ) -> Result<RecordBatch> {
         let budget: Arc<dyn Budget> =
             Arc::new(PoolBudget::new("EVALUATE_SYNTHETIC", context.memory_pool()));
-        let mut samples = Vec::new();
+        let divided = inputs.len() == 2;
+        let mut samples: Vec<RecordBatch> = Vec::new();
         for (input, what) in inputs.into_iter().zip(["real", "synthetic", "held-out"]) {
+            let enough = samples
+                .first()
+                .filter(|_| self.as_many && what == "synthetic");
+            let enough = enough.map_or(u64::MAX, |real| to_learn_from(real, divided) as u64);
             let schema = input.schema();
             let mut sample = Sample::new(schema, MAX_ROWS, self.seed, budget.clone())?;
             let mut stream = execute_stream(input, context.clone())?;
-            while let Some(batch) = stream.next().await {
-                sample.push(&batch?)?;
+            while sample.rows() < enough
+                && let Some(batch) = stream.next().await
+            {
+                let batch = batch?;
+                let wanted = (enough - sample.rows()).min(batch.num_rows() as u64);
+                sample.push(&batch.slice(0, wanted as usize))?;
                 watch.event(&TrainingEvent::Reading {
                     rows: sample.rows(),
                 });
@@ -232,6 +322,7 @@ impl EvaluateSynthetic {
         scores.push(tables.exact_copies());
         go_on()?;
         scores.extend(tables.distances());
+        scores.extend(self.broken(rows)?);
         if !shape.labels.is_empty() {
             scores.push(tables.label_tv());
             let varies = |table: &[Column]| -> Vec<bool> {
@@ -249,6 +340,38 @@ impl EvaluateSynthetic {
         }
         scores::sort(&mut scores);
         Ok(scores)
+    }
+
+    /// Shares of rows that break a constraint, each and any.
+    fn broken(&self, rows: &Compared) -> Result<Vec<Score>> {
+        if self.constraints.is_empty() {
+            return Ok(Vec::new());
+        }
+        let shares = |batch: &RecordBatch| {
+            let mut broken = vec![0; self.constraints.len()];
+            let kept = kept(&self.constraints, batch, &mut broken)?;
+            broken.push((batch.num_rows() - kept.true_count()) as u64);
+            let share = |broken: u64| match batch.num_rows() {
+                0 => None,
+                rows => Some(broken as f64 / rows as f64),
+            };
+            Ok::<Vec<_>, Error>(broken.into_iter().map(share).collect())
+        };
+        let shares = Three {
+            synthetic: shares(&rows.synthetic)?,
+            floor: shares(&rows.train)?,
+            independent: shares(&rows.independent)?,
+        };
+        let subjects = self.constraints.iter().map(|c| Some(c.text.clone()));
+        let scores = subjects
+            .chain([None])
+            .enumerate()
+            .map(|(at, subject)| Score {
+                metric: "constraint_violations",
+                subject,
+                values: shares.map(|of| of[at]),
+            });
+        Ok(scores.collect())
     }
 
     /// The judge's scores of each task, and the means of those that share a metric.
@@ -280,7 +403,7 @@ impl Compared {
     /// random order.
     fn new(samples: &[RecordBatch], seed: u64) -> Result<Self> {
         let real = &samples[0];
-        let half = real.num_rows().div_ceil(2);
+        let half = to_learn_from(real, samples.len() == 2);
         let (train, holdout) = match samples.get(2) {
             Some(holdout) => (real.clone(), holdout.clone()),
             None => (
@@ -294,6 +417,14 @@ impl Compared {
             train,
             holdout,
         })
+    }
+}
+
+/// How many of the real rows are to learn from: one half where the others are held out.
+fn to_learn_from(real: &RecordBatch, divided: bool) -> usize {
+    match divided {
+        true => real.num_rows().div_ceil(2),
+        false => real.num_rows(),
     }
 }
 
