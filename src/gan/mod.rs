@@ -3,6 +3,7 @@
 //! A design sees coded rows or pixels and draws more of them. It has never heard of SQL, Arrow or files.
 
 mod copula;
+pub mod tabular;
 
 use crate::error::{Error, Result};
 use crate::feature::table::{Allowed, Codec, Coded, Draws};
@@ -81,7 +82,7 @@ const COLUMN_OPTIONS: &[&str] = &[
 ];
 
 /// Every design.
-pub static ALL: &[Design] = &[copula::DESIGN];
+pub static ALL: &[Design] = &[copula::DESIGN, tabular::DESIGN];
 
 /// The design of that name, if there is one.
 pub fn find(name: &str) -> Option<&'static Design> {
@@ -103,3 +104,6 @@ pub fn check_model_type(name: &str) -> Result<()> {
         ))),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -16,7 +16,8 @@ use crate::feature::table::{Codec, CodecOptions, Collector, TableSpec};
 use crate::gan::{Design, Makes, RowDesign};
 use crate::store::{Draft, GeneratorSpec};
 use crate::tensor::catch;
-use crate::train::Epoch;
+use crate::train::adversarial::{self, Adversarial, Generated};
+use crate::train::{self, Epoch, TrainingEvent};
 
 /// Categories of a column that have slots of their own, where max_vocabulary says nothing.
 const KEPT: usize = 64;
@@ -82,31 +83,50 @@ impl Recipe for Rows {
         };
         let (codec, coded) = Codec::fit(&self.spec, &collected.rows, &coding)?;
         run.check()?;
-        let params = match self.design.fit {
-            Some(fit) => catch(|| fit(&codec, &coded))?,
-            None => return Err(crate::Error::internal("no such training yet")),
+        let generated = match self.design.fit {
+            Some(fit) => {
+                let params = catch(|| fit(&codec, &coded))?;
+                let history = vec![Epoch {
+                    epoch: 1,
+                    split: "train".into(),
+                    task: "correlations".into(),
+                    loss: None,
+                    auc: None,
+                    weight: 1.,
+                    rows: coded.rows as i64,
+                    seconds: start.elapsed().as_secs_f64(),
+                }];
+                run.epoch_done(&history);
+                Generated {
+                    params,
+                    history,
+                    best_epoch: 1,
+                }
+            }
+            None => {
+                let fit = Adversarial {
+                    codec: &codec,
+                    coded: &coded,
+                    config: &options.config,
+                    options: &options.train,
+                    threads: run.statement.threads,
+                    budget: run.budget.as_ref(),
+                };
+                let report = |event: &TrainingEvent| run.report(event);
+                let mut epoch_done = |history: &[Epoch]| run.epoch_done(history);
+                train::alone(|| catch(|| adversarial::fit(&fit, &report, &mut epoch_done)))?
+            }
         };
-        let history = vec![Epoch {
-            epoch: 1,
-            split: "train".into(),
-            task: "correlations".into(),
-            loss: None,
-            auc: None,
-            weight: 1.,
-            rows: coded.rows as i64,
-            seconds: start.elapsed().as_secs_f64(),
-        }];
-        run.epoch_done(&history);
         run.check()?;
         let manifest = run.statement.manifest(Learned {
             rows: collected.seen,
             encoder: FittedSpec::empty(),
             generator: Some(GeneratorSpec::Rows(codec)),
             tasks: options.columns.labels.clone(),
-            history,
-            best_epoch: 1,
+            history: generated.history,
+            best_epoch: generated.best_epoch,
             scores: Vec::new(),
         })?;
-        draft.write(&manifest, None, &params)
+        draft.write(&manifest, None, &generated.params)
     }
 }

@@ -1,6 +1,8 @@
 //! Training: the supervised loop, optimizers and loss weighting. It does not know which architecture
 //! it trains, and reports through a callback.
 
+pub mod adversarial;
+pub mod duel;
 mod early_stop;
 mod evaluate;
 mod fit;

@@ -40,7 +40,7 @@ pub struct Collected {
     /// How many there were.
     pub seen: u64,
     /// What they take of the memory limit.
-    pub charge: Charge,
+    pub _charge: Charge,
 }
 
 impl Collector {
@@ -150,7 +150,7 @@ impl Collector {
         Ok(Collected {
             rows: take_record_batch(&rows, &UInt32Array::from(order))?,
             seen: all.seen,
-            charge: all.charge,
+            _charge: all.charge,
         })
     }
 }

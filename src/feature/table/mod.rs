@@ -15,6 +15,7 @@
 mod category;
 mod codec;
 mod collect;
+mod compare;
 mod condition;
 mod draw;
 mod mixture;
@@ -28,6 +29,7 @@ mod tests;
 
 pub use codec::{Codec, CodecOptions, Coded, Decoder, Unit, UnitKind};
 pub use collect::{Collected, Collector};
+pub use compare::distance;
 pub use condition::Allowed;
 pub use draw::Draws;
 pub use roles::TableSpec;
