@@ -149,13 +149,13 @@ impl<'a> Drawing<'a> {
         let column = made.column(0);
         match column.data_type() {
             DataType::Binary | DataType::LargeBinary | DataType::BinaryView => {
-                self.from_png(column)
+                self.read_png(column)
             }
             _ => from_lists(column),
         }
     }
 
-    fn from_png(&self, column: &ArrayRef) -> Outcome<Vec<Vec<u8>>> {
+    fn read_png(&self, column: &ArrayRef) -> Outcome<Vec<Vec<u8>>> {
         let column = cast(column, &DataType::LargeBinary).map_err(refused)?;
         let images = column.as_binary::<i64>().iter().flatten().map(|bytes| {
             let mut pixels = Vec::new();

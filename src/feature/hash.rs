@@ -27,7 +27,7 @@ fn fold(a: u64, b: u64) -> u64 {
 
 /// Every bit of the result depends on every bit of `x`.
 #[inline(always)]
-pub(super) fn mix(x: u64) -> u64 {
+pub fn mix(x: u64) -> u64 {
     let x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     x ^ (x >> 31)
@@ -185,7 +185,7 @@ pub(super) fn inline_bytes(key: u128) -> [u8; INLINE_BYTES] {
 }
 
 /// The hash of a text of any length.
-pub(super) fn text_hash(text: &[u8]) -> u64 {
+pub fn text_hash(text: &[u8]) -> u64 {
     match text.len() > INLINE_BYTES {
         true => hash_bytes(text),
         false => hash_key(text_key(text)),

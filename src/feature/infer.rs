@@ -18,32 +18,16 @@ use crate::error::{Error, Result};
 /// `Plan` for an unknown or ambiguous column, a column named for two purposes, a label or feature
 /// of a type that can't be used, and when no feature is left.
 pub fn infer(schema: &Schema, options: &ColumnOptions) -> Result<EncoderSpec> {
-    reject_duplicate_names(schema)?;
-    check_bounds(options)?;
-    let named = Named::resolve(schema, options)?;
-    if named.labels.is_empty() && !options.reads_images {
+    let spec = infer_columns(schema, options)?;
+    if spec.tasks.is_empty() && !options.reads_images {
         return Err(Error::plan(format!(
             "input_label_cols names no label; the query has: {}",
             name_list(schema)
         )));
     }
-    let tasks = tasks(schema, &named.labels, options)?;
-    let columns = (0..schema.fields().len())
-        .map(|at| named.decide(schema, at, options))
-        .collect::<Result<Vec<_>>>()?;
     if options.reads_images {
-        pixels::check(&columns)?;
+        pixels::check(&spec.columns)?;
     }
-    let spec = EncoderSpec {
-        columns,
-        tasks,
-        label_columns: named.labels,
-        bounds: Bounds {
-            max_vocabulary: options.max_vocabulary,
-            min_count: options.min_count,
-            hash_buckets: options.hash_buckets,
-        },
-    };
     if spec.features().next().is_none() {
         return Err(Error::plan(format!(
             "no feature left to train on; the query has: {}",
@@ -51,6 +35,29 @@ pub fn infer(schema: &Schema, options: &ColumnOptions) -> Result<EncoderSpec> {
         )));
     }
     Ok(spec)
+}
+
+/// As [`infer`], with or without labels and features.
+///
+/// # Errors
+/// As [`infer`], for columns and options.
+pub fn infer_columns(schema: &Schema, options: &ColumnOptions) -> Result<EncoderSpec> {
+    reject_duplicate_names(schema)?;
+    check_bounds(options)?;
+    let named = Named::resolve(schema, options)?;
+    let positions = 0..schema.fields().len();
+    Ok(EncoderSpec {
+        columns: positions
+            .map(|at| named.decide(schema, at, options))
+            .collect::<Result<_>>()?,
+        tasks: tasks(schema, &named.labels, options)?,
+        label_columns: named.labels,
+        bounds: Bounds {
+            max_vocabulary: options.max_vocabulary,
+            min_count: options.min_count,
+            hash_buckets: options.hash_buckets,
+        },
+    })
 }
 
 pub(super) fn reject_duplicate_names(schema: &Schema) -> Result<()> {

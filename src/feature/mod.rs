@@ -49,6 +49,7 @@ pub mod table;
 #[cfg(test)]
 mod tests;
 mod time;
+mod values;
 mod vector;
 mod vocabulary;
 
@@ -58,10 +59,12 @@ pub use encoding::{NumericEncoding, NumericEncodings};
 pub use finish::Fitted;
 pub use fit::{FitOptions, Fitter, PartitionFitter};
 pub use fitted::{FeatureInfo, FittedSpec};
-pub use infer::infer;
+pub use hash::{mix, text_hash};
+pub use infer::{infer, infer_columns};
 pub use label::{LabelCount, task_kind};
 pub use layout::{Classes, EncodedBatch, Layout, Target, Task, TaskKind};
-pub use rows::{BatchIter, Order, RowSet};
+pub use rows::{BatchIter, Order, RowSet, permutation};
 pub use scale::Scale;
-pub use spec::{ColumnOptions, EncoderSpec, Role, find_name};
+pub use spec::{ColumnOptions, EncoderSpec, Kind, Role, find_name};
 pub use split::SplitMethod;
+pub use values::numbers;

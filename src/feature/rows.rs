@@ -132,9 +132,7 @@ impl RowSet {
 
     /// The numbers of all rows, 0 to [`RowSet::rows`], in another order for each seed and epoch.
     pub fn shuffled(&self, seed: u64, epoch: u64) -> Vec<i64> {
-        let mut numbers: Vec<i64> = (0..self.rows() as i64).collect();
-        shuffle(&mut numbers, &mut generator(seed, epoch));
-        numbers
+        permutation(self.rows(), seed, epoch)
     }
 
     /// All rows in batches of `batch_size`, the last one with what is left.
@@ -280,6 +278,13 @@ impl BatchIter {
         }
         Ok(())
     }
+}
+
+/// The numbers from 0 to `count` in an order that depends on seed and epoch alone.
+pub fn permutation(count: u64, seed: u64, epoch: u64) -> Vec<i64> {
+    let mut numbers: Vec<i64> = (0..count as i64).collect();
+    shuffle(&mut numbers, &mut generator(seed, epoch));
+    numbers
 }
 
 /// Random numbers that depend on seed and epoch alone.

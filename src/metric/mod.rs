@@ -24,6 +24,7 @@ pub mod normalized_entropy;
 pub mod recall_at;
 pub mod rmse;
 pub mod roc_curve;
+pub mod synthetic;
 
 mod classes;
 mod grouped;

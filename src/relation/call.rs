@@ -96,6 +96,20 @@ impl Call {
         }
     }
 
+    /// The call `name('model', option => number, ...)`.
+    pub fn of_numbers(name: &str, model: String, options: &[(&str, u64)]) -> Self {
+        let value = |value: SqlValue| Expr::Value(value.into());
+        let number = |n: &u64| value(SqlValue::Number(n.to_string(), false));
+        let named = options
+            .iter()
+            .map(|(name, n)| (name.to_string(), number(n)));
+        Self {
+            name: name.to_string(),
+            positional: vec![value(SqlValue::SingleQuotedString(model))],
+            named: named.collect(),
+        }
+    }
+
     fn from_arguments(name: &str, arguments: Vec<FunctionArg>) -> Result<Self> {
         let mut call = Self {
             name: name.to_string(),
@@ -176,6 +190,36 @@ impl Call {
                 "{} needs TABLE name or a query in parentheses as its argument {}, got {other}",
                 self.name,
                 position + 1
+            ))),
+        }
+    }
+
+    /// Whether the first argument is a query and no model.
+    pub fn begins_with_query(&self) -> bool {
+        let mut expr = self.positional.first();
+        while let Some(Expr::Nested(inner)) = expr {
+            expr = Some(inner);
+        }
+        matches!(expr, Some(Expr::Subquery(_)))
+    }
+
+    /// The query that is the named argument `name`.
+    ///
+    /// # Errors
+    /// `Plan` when it is something else.
+    pub fn named_query(&self, name: &str) -> Result<Option<&Query>> {
+        let found = self.named.iter().find(|(n, _)| n == name);
+        let Some(mut expr) = found.map(|(_, expr)| expr) else {
+            return Ok(None);
+        };
+        while let Expr::Nested(inner) = expr {
+            expr = inner;
+        }
+        match expr {
+            Expr::Subquery(query) => Ok(Some(query)),
+            other => Err(Error::plan(format!(
+                "option {name} of {}: expected TABLE name or a query in parentheses, got {other}",
+                self.name
             ))),
         }
     }

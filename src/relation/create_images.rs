@@ -194,14 +194,14 @@ impl Images {
         Learned {
             rows: fitted.train.rows() + fitted.eval.rows(),
             encoder: FittedSpec::empty(),
-            generator: Some(GeneratorSpec::Images(ImageMaker {
+            generator: Some(GeneratorSpec::Images(Box::new(ImageMaker {
                 arch: self.design.name.into(),
                 size: self.size,
                 pixels: self.pixels.clone(),
                 counts: self.counts(fitted),
                 classifier,
                 encoder,
-            })),
+            }))),
             tasks,
             history: trained.history.clone(),
             best_epoch: trained.best_epoch,

@@ -15,14 +15,14 @@ use super::environment::Environment;
 use super::options::ModelOptions;
 use super::settings::Settings;
 use super::transform;
-use crate::device;
+use crate::device::{self, Precision};
 use crate::error::Result;
-use crate::feature::{self, EncoderSpec, FitOptions, Fitted, Fitter, PartitionFitter};
+use crate::feature::{self, Budget, EncoderSpec, FitOptions, Fitted, Fitter, PartitionFitter};
 use crate::gan;
 use crate::model;
 use crate::store::{Draft, ModelName, StoredScore};
 use crate::tensor::catch;
-use crate::train::{self, Fit, Trained};
+use crate::train::{self, Epoch, Fit, Trained, TrainingEvent};
 
 /// Named arguments that are no options of the model.
 const FLAGS: [&str; 3] = ["or_replace", "if_not_exists", "transform"];
@@ -137,33 +137,68 @@ impl Recipe for Predictor {
 
 fn train(fitted: &Fitted, run: &Run) -> Result<Trained> {
     let statement = &run.statement;
-    let options = &statement.options;
-    let device = device::select(statement.device.parse()?)?;
-    let architecture = model::find(&options.model_type)?;
-    let layout = fitted.encoder.layout();
-    let spec = model::Spec::new(layout, options.embedding_dim, options.config.clone());
-    let tasks = layout.tasks.iter().enumerate().map(|(at, task)| {
-        let loss = options.loss(task, fitted.train.labels(at))?;
-        Ok((loss, task.kind.clone()))
-    });
-    let fit = Fit {
-        architecture,
-        spec: &spec,
-        tasks: tasks.collect::<Result<_>>()?,
-        table_rows: layout.table_rows as usize,
-        offsets: layout.ids.iter().map(|c| c.offset as usize).collect(),
-        user_column: layout.user,
-        train: &fitted.train,
-        eval: (fitted.eval.rows() > 0).then_some(&fitted.eval),
-        options: &options.train,
-        device,
-        products: device::products(statement.precision, device),
+    let trainer = Trainer {
+        options: &statement.options,
+        device: &statement.device,
+        precision: statement.precision,
         threads: statement.threads,
         budget: run.budget.as_ref(),
     };
-    let report = |event: &train::TrainingEvent| run.report(event);
-    let mut epoch_done = |history: &[train::Epoch]| run.epoch_done(history);
-    train::alone(|| catch(|| train::fit(&fit, &report, &mut epoch_done)))
+    let report = |event: &TrainingEvent| run.report(event);
+    trainer.train(fitted, &report, &mut |history| run.epoch_done(history))
+}
+
+/// What a network over encoded rows is trained with.
+pub struct Trainer<'a> {
+    /// Architecture and training.
+    pub options: &'a ModelOptions,
+    /// Where to train.
+    pub device: &'a str,
+    /// What products are computed in.
+    pub precision: Precision,
+    /// Threads of the training.
+    pub threads: usize,
+    /// Who is asked for memory.
+    pub budget: &'a dyn Budget,
+}
+
+impl Trainer<'_> {
+    /// Trains a network on the rows of `fitted`.
+    ///
+    /// # Errors
+    /// As [`train::fit`].
+    pub fn train(
+        &self,
+        fitted: &Fitted,
+        report: &dyn Fn(&TrainingEvent) -> bool,
+        epoch_done: &mut dyn FnMut(&[Epoch]),
+    ) -> Result<Trained> {
+        let options = self.options;
+        let device = device::select(self.device.parse()?)?;
+        let architecture = model::find(&options.model_type)?;
+        let layout = fitted.encoder.layout();
+        let spec = model::Spec::new(layout, options.embedding_dim, options.config.clone());
+        let tasks = layout.tasks.iter().enumerate().map(|(at, task)| {
+            let loss = options.loss(task, fitted.train.labels(at))?;
+            Ok((loss, task.kind.clone()))
+        });
+        let fit = Fit {
+            architecture,
+            spec: &spec,
+            tasks: tasks.collect::<Result<_>>()?,
+            table_rows: layout.table_rows as usize,
+            offsets: layout.ids.iter().map(|c| c.offset as usize).collect(),
+            user_column: layout.user,
+            train: &fitted.train,
+            eval: (fitted.eval.rows() > 0).then_some(&fitted.eval),
+            options: &options.train,
+            device,
+            products: device::products(self.precision, device),
+            threads: self.threads,
+            budget: self.budget,
+        };
+        train::alone(|| catch(|| train::fit(&fit, report, epoch_done)))
+    }
 }
 
 /// Memory that training takes beside the encoded rows.

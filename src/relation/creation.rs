@@ -280,10 +280,7 @@ impl Run {
     /// # Errors
     /// `Cancelled`.
     pub fn check(&self) -> Result<()> {
-        match self.watch.cancelled.load(Ordering::Relaxed) {
-            true => Err(Error::cancelled()),
-            false => Ok(()),
-        }
+        self.watch.check()
     }
 
     /// Returns rows of the history to whoever runs the statement.
@@ -328,13 +325,15 @@ impl Run {
 
 /// Tells the outside how far it is, and the inside when nobody waits any longer.
 #[derive(Clone)]
-struct Watch {
+pub struct Watch {
     progress: Option<Arc<dyn Progress>>,
-    cancelled: Arc<AtomicBool>,
+    /// Set once nobody waits any longer.
+    pub cancelled: Arc<AtomicBool>,
 }
 
 impl Watch {
-    fn new(progress: Option<Arc<dyn Progress>>) -> Self {
+    /// Nobody has cancelled yet.
+    pub fn new(progress: Option<Arc<dyn Progress>>) -> Self {
         Self {
             progress,
             cancelled: Arc::default(),
@@ -342,16 +341,27 @@ impl Watch {
     }
 
     /// Passes news on; false when the statement was cancelled.
-    fn event(&self, event: &TrainingEvent) -> bool {
+    pub fn event(&self, event: &TrainingEvent) -> bool {
         if let Some(progress) = &self.progress {
             progress.event(event);
         }
-        !self.cancelled.load(Ordering::Relaxed)
+        self.check().is_ok()
+    }
+
+    /// An error when nobody waits any longer.
+    ///
+    /// # Errors
+    /// `Cancelled`.
+    pub fn check(&self) -> Result<()> {
+        match self.cancelled.load(Ordering::Relaxed) {
+            true => Err(Error::cancelled()),
+            false => Ok(()),
+        }
     }
 }
 
 /// Ends what it watches over when it is dropped: a stream that is dropped drops this.
-struct CancelOnDrop(Watch);
+pub struct CancelOnDrop(pub Watch);
 
 impl Drop for CancelOnDrop {
     fn drop(&mut self) {
@@ -364,7 +374,7 @@ impl Drop for CancelOnDrop {
 
 /// Where rows go that don't fit in memory: DataFusion's own place for such files, or else beside the
 /// draft.
-fn spill_folder(context: &TaskContext, fallback: PathBuf) -> PathBuf {
+pub fn spill_folder(context: &TaskContext, fallback: PathBuf) -> PathBuf {
     let disk = &context.runtime_env().disk_manager;
     match disk.temp_dir_paths().into_iter().next() {
         Some(folder) => folder,
@@ -373,7 +383,7 @@ fn spill_folder(context: &TaskContext, fallback: PathBuf) -> PathBuf {
 }
 
 /// Runs `work` on a thread that may block; dropping the future does not end it, its watch does.
-async fn blocking<T: Send + 'static>(
+pub async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T> + Send + 'static,
 ) -> Result<T> {
     joined(SpawnedTask::spawn_blocking(work).await)

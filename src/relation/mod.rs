@@ -15,6 +15,7 @@ mod create_model;
 mod creation;
 mod environment;
 mod evaluate;
+mod evaluate_synthetic;
 mod functions;
 mod generate;
 mod labelled;
@@ -97,6 +98,18 @@ pub static ALL: &[Relation] = &[
         example: "SELECT task, expected, predicted, rows FROM CONFUSION_MATRIX(MODEL ranker, \
                   TABLE logs, threshold => 0.3)",
         plan: confusion_matrix::plan,
+    },
+    Relation {
+        name: "evaluate_synthetic",
+        syntax: "EVALUATE_SYNTHETIC(MODEL g, {TABLE t | (query)} [, holdout => {TABLE t | (query)}] [, n => rows] \
+                 [, seed => n]) or EVALUATE_SYNTHETIC((real query), (synthetic query) [, holdout => ..] \
+                 [, labels => [..]] [, tasks => {..}] [, categorical_cols => [..]] [, numeric_cols => [..]] \
+                 [, exclude_cols => [..]] [, constraints => [..]] [, seed => n])",
+        description: "How close generated rows come to the real ones of the query: shapes of columns, trends \
+                      of pairs, the joint table of labels, what a model learns from them, copies, distances \
+                      and broken constraints, each beside real rows (floor) and independent columns.",
+        example: "SELECT * FROM EVALUATE_SYNTHETIC(MODEL g, TABLE logs) WHERE subject IS NULL",
+        plan: evaluate_synthetic::plan,
     },
     Relation {
         name: "generate",

@@ -723,7 +723,7 @@ pub fn to_sql(value: &Value) -> String {
     }
 }
 
-type Read<T> = Result<T, String>;
+pub(super) type Read<T> = Result<T, String>;
 
 fn text(value: &Value) -> Read<String> {
     value
@@ -737,7 +737,7 @@ fn optional_text(value: &Value) -> Read<Option<String>> {
 }
 
 /// An array of names, or one name.
-fn names(value: &Value) -> Read<Vec<String>> {
+pub(super) fn names(value: &Value) -> Read<Vec<String>> {
     let wrong = || "expected an array of column names".to_string();
     match value {
         Value::String(name) => Ok(vec![name.clone()]),
@@ -750,11 +750,11 @@ fn names(value: &Value) -> Read<Vec<String>> {
 }
 
 /// An array of texts, or one text.
-fn texts(value: &Value) -> Read<Vec<String>> {
+pub(super) fn texts(value: &Value) -> Read<Vec<String>> {
     names(value).map_err(|_| "expected an array of strings".into())
 }
 
-fn text_map(value: &Value) -> Read<BTreeMap<String, String>> {
+pub(super) fn text_map(value: &Value) -> Read<BTreeMap<String, String>> {
     serde_json::from_value(value.clone())
         .map_err(|_| "expected a struct of strings, as in {'buy': 'binary'}".into())
 }
@@ -777,7 +777,7 @@ fn numeric_encoding(value: &Value) -> Read<NumericEncodings> {
     columns.collect::<Read<_>>().map(NumericEncodings::ByColumn)
 }
 
-fn count<T: TryFrom<i64>>(value: &Value) -> Read<T> {
+pub(super) fn count<T: TryFrom<i64>>(value: &Value) -> Read<T> {
     value
         .as_i64()
         .filter(|&n| n >= 1)
@@ -797,7 +797,7 @@ fn optional_count<T: TryFrom<i64>>(value: &Value) -> Read<Option<T>> {
     count(value).map(Some)
 }
 
-fn seed(value: &Value) -> Read<u64> {
+pub(super) fn seed(value: &Value) -> Read<u64> {
     value
         .as_u64()
         .ok_or_else(|| format!("expected a whole number from 0 to {}", i64::MAX))

@@ -48,7 +48,7 @@ pub enum GeneratorSpec {
     /// Rows of a table.
     Rows(Codec),
     /// Images, with a label or without.
-    Images(ImageMaker),
+    Images(Box<ImageMaker>),
 }
 
 impl GeneratorSpec {

@@ -291,7 +291,8 @@ fn is_same(class: &str, value: &Value) -> bool {
         Value::Number(number) => {
             class == number.to_string() || class.parse().ok() == number.as_f64()
         }
-        other => class == other.to_string(),
+        Value::Bool(flag) => class == if *flag { "true" } else { "false" },
+        _ => false,
     }
 }
 
