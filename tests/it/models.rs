@@ -164,7 +164,12 @@ async fn every_loss_weighting_learns() {
         "famo",
     ];
     for name in names {
-        for architecture in ["mmoe", "aitm"] {
+        // What aitm adds to the losses belongs to no task.
+        let architectures: &[_] = match name {
+            "pcgrad" | "famo" => &["mmoe", "aitm"],
+            _ => &["mmoe"],
+        };
+        for architecture in architectures {
             let create = format!(
                 "CREATE OR REPLACE MODEL m OPTIONS (model_type = '{architecture}', \
                  input_label_cols = ['buy', 'click', 'liked'], funnel = ['click', 'buy'], scenario_col = 'scene', \

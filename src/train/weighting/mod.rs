@@ -40,16 +40,17 @@ pub trait LossWeighting: Send {
     fn after_epoch(&mut self, _losses: &[Option<f64>]) {}
 }
 
-/// What a strategy must be told, each with all before it.
+/// What a strategy must be told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reads {
-    /// The losses of an epoch.
+    /// The losses of epochs; all others hear of them, too.
     Epochs,
     /// Those of every step, for which a GPU is waited for.
     Steps,
-    /// Those of the same rows after the step as well, for which they go through the network again.
+    /// Those of every step, and of the same rows after it, for which they go through the network again.
     StepsTwice,
-    /// The gradients of every task, for which each goes its own way back through the network.
+    /// Those of every step, and the gradients of every task, for which each goes its own way back through the
+    /// network.
     Gradients,
 }
 
