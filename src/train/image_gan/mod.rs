@@ -40,6 +40,8 @@ const PENALTY_EVERY: u64 = 16;
 const AVERAGE: f64 = 0.998;
 /// Batches that the generator's statistics are measured over, and their rows.
 const MEASURED: (u32, i64) = (32, 256);
+/// A mean loss that no pair comes back from: the scores of sound ones stay below a hundred.
+const DIVERGED: f64 = 1e3;
 /// Generated images whose pixels vary less than this share of what real ones do are all alike.
 const COLLAPSED: f64 = 0.1;
 
@@ -256,7 +258,9 @@ impl<'a> Pair<'a> {
             self.step(encoded, [fit.seed, epoch as u64, batch], &mut sums)?;
             rows += encoded.rows as u64;
             let (generator, discriminator) = sums.means();
-            if !generator.is_finite() || !discriminator.is_finite() {
+            // NaN is not below it either.
+            let is_sound = |loss: f64| loss < DIVERGED;
+            if !is_sound(generator) || !is_sound(discriminator) {
                 return Err(Error::execution(format!(
                     "training diverged in epoch {epoch}: the losses are {generator} (generator) and \
                      {discriminator} (discriminator); a lower learn_rate helps most often"

@@ -146,6 +146,11 @@ fn what_goes_wrong_is_said() {
         .unwrap()
         .to_string();
     assert!(error.contains("lower learn_rate"), "{error}");
+    let error = train("conv", 1, |fit| fit.learn_rate = 1e5)
+        .err()
+        .unwrap()
+        .to_string();
+    assert!(error.contains("diverged in epoch 1"), "{error}");
     let error = check_variety(3, 0.001, 0.5).unwrap_err().to_string();
     assert!(
         error.contains("collapsed in epoch 3: the generated images are all alike"),
