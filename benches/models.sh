@@ -38,7 +38,7 @@ if [ ! -f "$rows" ]; then
 fi
 [ -f "$runs" ] || echo 'model,options,seed,task,tab,rows,auc,gauc,epochs,rows_per_second' >"$runs"
 
-models=${MODELS:-$(run --format csv -c 'SELECT model_type FROM ml_model_types()' | tail -n +2)}
+models=${MODELS:-$(run --format csv -c 'SELECT model_type FROM ml_model_types() WHERE kind = '\''predictor'\''' | tail -n +2)}
 for seed in $seeds; do
   for model in $models; do
     # A line begins with its key; the key is no regular expression.

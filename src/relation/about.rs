@@ -104,7 +104,13 @@ pub fn model_types(
     call.allow(0, &[])?;
     let predictors = model::ALL.iter();
     let mut all: Vec<_> = predictors
-        .map(|a| (a.name, "predictor", a.summary, a.paper))
+        .map(|a| {
+            let kind = match a.needs.contains(&model::Need::Images) {
+                true => "image predictor",
+                false => "predictor",
+            };
+            (a.name, kind, a.summary, a.paper)
+        })
         .collect();
     all.extend(
         gan::ALL

@@ -21,7 +21,8 @@ async fn number(engine: &Engine, sql: &str) -> f64 {
         .unwrap_or_else(|e| panic!("{sql}: {e}"));
     let rows = batches.iter().find(|batch| batch.num_rows() > 0);
     rows.map_or(f64::NAN, |batch| {
-        batch.column(0).as_primitive::<Float64Type>().value(0)
+        let column = batch.column(0).as_primitive_opt::<Float64Type>();
+        column.map_or(f64::NAN, |column| column.value(0))
     })
 }
 
@@ -33,7 +34,7 @@ fn variation(columns: &str) -> String {
     let (a, b) = (shares("log"), shares("made"));
     let same: Vec<_> = columns
         .split(", ")
-        .map(|column| format!("a.{column} IS NOT DISTINCT FROM b.{column}"))
+        .map(|column| format!("(a.{column} IS NOT DISTINCT FROM b.{column})"))
         .collect();
     format!(
         "SELECT sum(abs(coalesce(a.share, 0) - coalesce(b.share, 0))) / 2 FROM {a} a FULL JOIN {b} b ON {}",
