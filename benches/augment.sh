@@ -45,10 +45,11 @@ learn() {
   quoted=$(printf '%s' "$2" | sed "s/'/''/g")
   # All tabs together are tab -1.
   run --format csv -c "
-    SELECT '$1', '\"$quoted\"', $3, task, tab, auc, positives FROM (
+    SELECT '$1', '\"$quoted\"', $3 AS seed, task, tab, auc, positives FROM (
       SELECT task, tab, auc, positives FROM EVALUATE(MODEL augmented, TABLE '$test', by => 'tab') WHERE tab = 2
       UNION ALL SELECT task, -1, auc, positives FROM EVALUATE(MODEL augmented, TABLE '$test'))
-    ORDER BY task, tab" | tail -n +2 | sed 's/"""/"/g' >>"$runs"
+    ORDER BY task, tab" >"$work/scores.csv"
+  tail -n +2 "$work/scores.csv" | sed 's/"""/"/g' >>"$runs"
 }
 
 for seed in $seeds; do

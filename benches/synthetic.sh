@@ -1,6 +1,6 @@
 #!/bin/sh
-# Generators on KuaiRand, judged beside the floor and independent columns: 50,000 rows before 5 May 2022 to learn from,
-# the later days held out.
+# Generators on KuaiRand, judged beside the floor and independent columns: 50,000 rows before 5 May 2022 to learn from.
+# They are compared with the later days, and with one half of the rows learnt from while the floor is the other half.
 #
 #     benches/synthetic.sh SQLTORCH KUAIRAND_FOLDER [SEEDS] [OPTIONS]
 #     benches/synthetic.sh target/release/sqltorch ../shared/data/kuairand "1 2 3"
@@ -44,7 +44,7 @@ if [ ! -f "$test" ]; then
   run -c "COPY (
     SELECT $columns, is_click, long_view, is_like FROM $joined WHERE date >= 20220505) TO '$test'" >/dev/null
 fi
-[ -f "$runs" ] || echo 'model,labels,options,seed,seconds,metric,subject,synthetic,floor,independent' >"$runs"
+[ -f "$runs" ] || echo 'model,labels,options,seed,seconds,compared,metric,subject,synthetic,floor,independent' >"$runs"
 
 # Labels that are left out.
 others=
@@ -69,15 +69,18 @@ for seed in $seeds; do
     # The options once more, as a SQL string and then as a CSV field hold them.
     quoted=$(printf '%s' "$given" | sed "s/'/''/g")
     run --format csv -c "
-      SELECT '$model', '$labels', '\"$quoted\"', $seed, $seconds, * FROM EVALUATE_SYNTHETIC(MODEL run,
-        (SELECT $selected FROM '$train'), holdout => (SELECT $selected FROM '$test'))" |
-      tail -n +2 | sed 's/"""/"/g' >>"$runs"
+      SELECT '$model', '$labels', '\"$quoted\"', $seed AS seed, $seconds AS seconds, * FROM (
+        SELECT 'later days', * FROM EVALUATE_SYNTHETIC(MODEL run,
+          (SELECT $selected FROM '$train'), holdout => (SELECT $selected FROM '$test'))
+        UNION ALL SELECT 'same days', * FROM EVALUATE_SYNTHETIC(MODEL run, (SELECT $selected FROM '$train')))
+      " >"$work/scores.csv"
+    tail -n +2 "$work/scores.csv" | sed 's/"""/"/g' >>"$runs"
   done
 done
 
 run -c "
-  SELECT model, labels, options, metric, subject, count(*) AS seeds, round(avg(synthetic), 4) AS synthetic,
+  SELECT compared, metric, subject, model, labels, options, count(*) AS seeds, round(avg(synthetic), 4) AS synthetic,
          round(avg(floor), 4) AS floor, round(avg(independent), 4) AS independent, round(avg(seconds)) AS seconds
   FROM '$runs' WHERE subject IS NULL OR metric LIKE 'tstr%'
-  GROUP BY model, labels, options, metric, subject
-  ORDER BY labels DESC, metric, subject, model, options"
+  GROUP BY compared, metric, subject, model, labels, options
+  ORDER BY compared, metric, subject, model, labels DESC, options"
