@@ -1,5 +1,5 @@
 -- Trains a small convolutional network to tell the ten kinds of Fashion-MNIST apart, on the 60,000 real training images.
--- Expect an accuracy of 0.91 or more on the 10,000 test images, and the recall of each kind. Needs scripts/fashion.sh.
+-- Expect the accuracy on the 10,000 test images, and the recall of each kind. Needs scripts/fashion.sh.
 
 DROP MODEL IF EXISTS fashion_classifier;
 

@@ -38,7 +38,7 @@ pub fn plan(
         context,
     )?;
     let rows = by_task(labelled.rows, &outcomes, |outcome| {
-        let p = cast(outcome.probability(), DataType::Float64);
+        let p = cast(outcome.predicted(), DataType::Float64);
         vec![("label", outcome.happened()), ("p", p)]
     })?;
     // As in calibration_error: 1 is in the last bucket, NaN in the first.

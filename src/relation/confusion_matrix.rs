@@ -57,7 +57,7 @@ fn classes(outcome: &Outcome, threshold: f64) -> (Expr, Expr) {
                 };
                 cast(label, DataType::Utf8)
             };
-            let yes = outcome.probability().gt_eq(lit(threshold));
+            let yes = outcome.predicted().gt_eq(lit(threshold));
             (shown(outcome.happened()), shown(yes))
         }
         _ => {

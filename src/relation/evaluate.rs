@@ -174,13 +174,13 @@ fn positives(outcome: &Outcome) -> Option<Expr> {
 fn value(metric: &str, outcome: &Outcome, user: Option<&Expr>) -> Result<Option<Expr>> {
     let arguments = match (&outcome.kind, metric) {
         (TaskKind::Binary, "gauc") => match user {
-            Some(user) => vec![outcome.happened(), outcome.probability(), user.clone()],
+            Some(user) => vec![outcome.happened(), outcome.predicted(), user.clone()],
             None => return Ok(None),
         },
         (TaskKind::Binary, "accuracy" | "macro_f1") => {
-            vec![outcome.happened(), outcome.probability().gt_eq(lit(0.5))]
+            vec![outcome.happened(), outcome.predicted().gt_eq(lit(0.5))]
         }
-        (TaskKind::Binary, _) => vec![outcome.happened(), outcome.probability()],
+        (TaskKind::Binary, _) => vec![outcome.happened(), outcome.predicted()],
         (TaskKind::MultiClass(_), "log_loss") => return Ok(Some(avg(outcome.cross_entropy()))),
         (TaskKind::MultiClass(_), "accuracy" | "macro_f1")
         | (TaskKind::Regression(_), "rmse" | "mae") => {

@@ -62,12 +62,7 @@ impl Outcome {
         }
     }
 
-    /// The probability that a binary task predicts.
-    pub fn probability(&self) -> Expr {
-        self.columns[0].clone()
-    }
-
-    /// What a task of another kind predicts.
+    /// What the task predicts: the probability of a binary one, the class or number of another.
     pub fn predicted(&self) -> Expr {
         self.columns[0].clone()
     }

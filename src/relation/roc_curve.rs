@@ -42,7 +42,7 @@ pub fn plan(
     let (labelled, outcomes) =
         Labelled::of_call(call, &["points"], "binary", is_binary, environment, context)?;
     let rows = by_task(labelled.rows, &outcomes, |outcome| {
-        let score = cast(outcome.probability(), DataType::Float64);
+        let score = cast(outcome.predicted(), DataType::Float64);
         vec![("label", outcome.happened()), ("score", score)]
     })?;
     let positives = sum(cast(ident("label"), DataType::Int64));

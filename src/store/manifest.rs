@@ -120,3 +120,21 @@ impl Manifest {
         )
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scores_of_before_there_were_more_metrics_are_read() {
+        let written = r#"{"task": "click", "rows": 3, "positives": 1, "auc": 0.5, "gauc": null,
+            "log_loss": 0.6, "calibration_error": 0.1, "rmse": 0.4}"#;
+        let score: StoredScore = serde_json::from_str(written).unwrap();
+        assert_eq!((score.rmse, score.accuracy), (Some(0.4), None));
+        let written = serde_json::to_string(&score).unwrap();
+        assert_eq!(
+            serde_json::from_str::<StoredScore>(&written).unwrap(),
+            score
+        );
+    }
+}
