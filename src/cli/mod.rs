@@ -74,7 +74,7 @@ fn talk(workers: &Workers, args: Args) -> Outcome {
                 }
                 script::run(&working, scripts).await
             });
-            session.end_progress();
+            session.end_progress(&outcome);
             outcome
         }
         None => shell::run(workers, &session, init, args.engine.quiet),

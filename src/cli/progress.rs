@@ -2,7 +2,7 @@
 
 use std::io::{self, IsTerminal};
 use std::ops::Deref;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -47,10 +47,14 @@ pub fn bar(length: Option<u64>, wanted: bool) -> Bar {
         Some(_) => "{prefix} {bar:14} {percent:>3}%  {msg}",
         None => "{spinner} {prefix} {msg}",
     };
+    style(&bar, template);
+    Bar(bar)
+}
+
+fn style(bar: &ProgressBar, template: &str) {
     if let Ok(style) = ProgressStyle::with_template(template) {
         bar.set_style(style.progress_chars("━╸ "));
     }
-    Bar(bar)
 }
 
 /// Seconds as people say them: `8 s`, `2 min 5 s`, `1 h 20 min`.
@@ -67,11 +71,29 @@ pub fn duration(seconds: f64) -> String {
     }
 }
 
+/// One loss by its name, several by their initials: `G 0.71 D 1.38 GP 0.02`.
+fn losses(losses: &[(&str, f64)]) -> String {
+    let initials = |name: &str| -> String {
+        let words = name.split('_').filter_map(|word| word.chars().next());
+        words.map(|c| c.to_ascii_uppercase()).collect()
+    };
+    match losses {
+        [(name, loss)] => format!("{name} {loss:.4}"),
+        _ => {
+            let short = losses.iter();
+            let short = short.map(|(name, loss)| format!("{} {loss:.2}", initials(name)));
+            short.collect::<Vec<_>>().join(" ")
+        }
+    }
+}
+
 /// Shows how far the training of a CREATE MODEL is.
 pub struct TrainingBar {
     wanted: bool,
     /// Events of a training that was cancelled may still come in; they must not draw over the prompt.
     open: AtomicBool,
+    /// The epoch that a training which is cancelled now can go on after; 0 for none.
+    saved: AtomicUsize,
     drawn: Mutex<Drawn>,
 }
 
@@ -93,12 +115,14 @@ impl TrainingBar {
         Self {
             wanted: is_wanted(quiet),
             open: AtomicBool::new(false),
+            saved: AtomicUsize::new(0),
             drawn: Mutex::default(),
         }
     }
 
     /// Lets events be drawn until the guard is dropped.
     pub fn show(&self) -> Showing<'_> {
+        self.saved.store(0, Ordering::Relaxed);
         self.open.store(self.wanted, Ordering::Release);
         Showing { bar: self }
     }
@@ -107,6 +131,11 @@ impl TrainingBar {
     pub fn close(&self) {
         self.open.store(false, Ordering::Release);
         self.hide();
+    }
+
+    /// The epoch of the last statement's training that a checkpoint was kept of.
+    pub fn saved(&self) -> Option<usize> {
+        Some(self.saved.load(Ordering::Relaxed)).filter(|epoch| *epoch > 0)
     }
 
     /// Takes the bar off the screen.
@@ -129,6 +158,9 @@ impl TrainingBar {
 
 impl Progress for TrainingBar {
     fn event(&self, event: &TrainingEvent) {
+        if let TrainingEvent::Saved { epoch } = event {
+            self.saved.store(*epoch, Ordering::Relaxed);
+        }
         let mut drawn = self.lock();
         if !self.open.load(Ordering::Acquire) {
             return;
@@ -147,15 +179,20 @@ impl Progress for TrainingBar {
                 batch,
                 batches,
                 rows_per_second,
-                loss,
+                losses,
                 seconds_left,
             } => {
                 if let Some(bar) = drawn.due(Phase::Training, Some(*batches)) {
+                    if losses.len() > 1 {
+                        // No room for more than the numbers.
+                        style(bar, "{prefix} {percent:>3}%  {msg}");
+                    }
                     bar.set_length(*batches);
                     bar.set_prefix(format!("epoch {epoch}/{epochs}"));
                     bar.set_message(format!(
-                        "{} rows/s  loss {loss:.4}  {} left",
+                        "{} rows/s  {}  {} left",
                         HumanCount(*rows_per_second as u64),
+                        self::losses(losses),
                         duration(*seconds_left),
                     ));
                     bar.set_position(*batch);
@@ -166,6 +203,7 @@ impl Progress for TrainingBar {
                     bar.set_message("evaluating");
                 }
             }
+            TrainingEvent::Saved { .. } => {}
             TrainingEvent::Finished => drawn.bar = None,
         }
     }
@@ -212,6 +250,13 @@ mod tests {
         assert_eq!(duration(125.0), "2 min 5 s");
         assert_eq!(duration(4800.0), "1 h 20 min");
         assert_eq!(duration(f64::NAN), "0 s");
+    }
+
+    #[test]
+    fn several_losses_go_by_their_initials() {
+        assert_eq!(losses(&[("loss", 0.69314)]), "loss 0.6931");
+        let two = [("generator", -0.714), ("gradient_penalty", 0.0)];
+        assert_eq!(losses(&two), "G -0.71 GP 0.00");
     }
 
     #[test]

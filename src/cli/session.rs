@@ -51,9 +51,15 @@ impl Session {
         &self.engine
     }
 
-    /// Takes the progress of a job off the screen that may not have heard yet that it was cancelled.
-    pub fn end_progress(&self) {
+    /// Takes the progress of a job off the screen that may not have heard yet that it was cancelled, and
+    /// says what is left of it.
+    pub fn end_progress<T>(&self, outcome: &Outcome<T>) {
         self.bar.close();
+        if let (Err(Failure::Signal(_)), Some(epoch)) = (outcome, self.bar.saved()) {
+            eprintln!(
+                "kept epoch {epoch}: the same statement goes on from there with the option resume = true"
+            );
+        }
     }
 
     /// Runs one statement, prints its result and returns the number of rows, or `None` when the

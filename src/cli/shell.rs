@@ -140,7 +140,7 @@ impl Shell<'_> {
             let rows = self
                 .workers
                 .run_in_shell(async move { session.show(&statement.sql).await });
-            self.session.end_progress();
+            self.session.end_progress(&rows);
             let rows = rows?;
             let seconds = started.elapsed().as_secs_f64();
             match (rows, self.timing) {

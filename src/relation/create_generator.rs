@@ -11,12 +11,13 @@ use datafusion::logical_expr::planner::RelationPlannerContext;
 use super::create_images;
 use super::creation::{Creation, Learned, Recipe, Run};
 use super::environment::Environment;
+use super::evaluate_synthetic::EpochJudge;
 use super::generate::constraint;
-use crate::error::Result;
-use crate::feature::FittedSpec;
+use crate::error::{Error, Result};
 use crate::feature::table::{Codec, CodecOptions, Collector, TableSpec};
+use crate::feature::{Charge, FittedSpec, find_name};
 use crate::gan::{Design, Makes, RowDesign};
-use crate::store::{Draft, GeneratorSpec};
+use crate::store::{Draft, FittedModel, GeneratorSpec};
 use crate::tensor::catch;
 use crate::train::adversarial::{self, Adversarial, Generated};
 use crate::train::{self, Epoch, TrainingEvent};
@@ -33,7 +34,7 @@ const GROUPS: u32 = 16;
 /// `Plan` for whatever in the statement can't work.
 pub fn plan(
     design: &'static Design,
-    statement: Creation,
+    mut statement: Creation,
     input: LogicalPlan,
     environment: &Environment,
     context: &mut dyn RelationPlannerContext,
@@ -44,10 +45,42 @@ pub fn plan(
             let schema = input.schema();
             let spec = TableSpec::infer(schema.as_arrow(), &options.columns, &options.funnel)?;
             constraint::plan(&options.constraints, schema, context)?;
-            let spec = Arc::new(spec);
-            statement.plan(Rows { design, spec }, input)
+            let config = context.context_provider().options();
+            let predictor = options.predictor.as_ref();
+            let predictor = predictor.map(|name| environment.predictor(config, name));
+            let predictor = predictor.transpose()?;
+            if let Some(predictor) = &predictor {
+                check_predictor(predictor, &spec)?;
+                statement.options.predictor = Some(predictor.name().to_string());
+            }
+            let rows = Rows {
+                design,
+                spec: Arc::new(spec),
+                predictor,
+            };
+            statement.plan(rows, input)
         }
         Makes::Images => create_images::plan(statement, input, environment, context),
+    }
+}
+
+/// A predictor has to read what is generated, without the labels, and to predict some of these.
+fn check_predictor(predictor: &FittedModel, spec: &TableSpec) -> Result<()> {
+    let name = predictor.name();
+    let encoder = &predictor.manifest().encoder;
+    encoder
+        .bind(&spec.features())
+        .map_err(|e| Error::plan(format!("option predictor, model {name}: {e}")))?;
+    let labels = spec.label_names();
+    let tasks = &predictor.manifest().tasks;
+    let is_label = |task: &String| find_name(labels.iter().copied(), task).is_some();
+    match tasks.iter().any(is_label) {
+        true => Ok(()),
+        false => Err(Error::plan(format!(
+            "option predictor: model {name} predicts none of these labels; it has: {}; input_label_cols has: {}",
+            tasks.join(", "),
+            labels.join(", ")
+        ))),
     }
 }
 
@@ -56,6 +89,8 @@ pub fn plan(
 struct Rows {
     design: RowDesign,
     spec: Arc<TableSpec>,
+    /// Who guides it.
+    predictor: Option<FittedModel>,
 }
 
 impl Recipe for Rows {
@@ -108,7 +143,19 @@ impl Recipe for Rows {
                 }
             }
             None => {
+                let go_on = || run.check();
+                let (rows, columns) = (&collected.rows, &options.columns);
+                let seed = options.train.seed;
+                let judge = EpochJudge::new(&codec, rows, columns, seed, &go_on)?;
+                let checkpoints = run.checkpoint(collected.seen);
+                let mut charge = Charge::new(run.budget.clone());
+                let predictor = self.predictor.as_ref();
+                let predictor = predictor
+                    .map(|model| model.network(&mut charge))
+                    .transpose()?;
                 let fit = Adversarial {
+                    checkpoints: &checkpoints,
+                    judge: &judge,
                     codec: &codec,
                     coded: &coded,
                     config: &options.config,
@@ -118,7 +165,9 @@ impl Recipe for Rows {
                 };
                 let report = |event: &TrainingEvent| run.report(event);
                 let mut epoch_done = |history: &[Epoch]| run.epoch_done(history);
-                train::alone(|| catch(|| adversarial::fit(&fit, &report, &mut epoch_done)))?
+                train::alone(|| {
+                    catch(|| adversarial::fit(&fit, predictor, &report, &mut epoch_done))
+                })?
             }
         };
         run.check()?;

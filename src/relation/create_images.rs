@@ -152,6 +152,7 @@ impl Images {
         let features = judge
             .as_ref()
             .map(|judge| |images: &_| judge.features(images));
+        let checkpoints = run.checkpoint(fitted.train.rows() + fitted.eval.rows());
         let fit = ImageFit {
             design: self.design,
             spec: ImageSpec {
@@ -169,6 +170,7 @@ impl Images {
             products: device::products(statement.precision, device),
             threads: statement.threads,
             budget: run.budget.as_ref(),
+            checkpoints: &checkpoints,
         };
         let report = |event: &train::TrainingEvent| run.report(event);
         let mut epoch_done = |history: &[train::Epoch]| run.epoch_done(history);

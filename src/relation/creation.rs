@@ -24,7 +24,9 @@ use super::statement::{Action, StatementNode};
 use crate::device::{self, Precision};
 use crate::error::{Error, Result};
 use crate::feature::{Budget, FittedSpec};
-use crate::store::{Draft, FORMAT_VERSION, GeneratorSpec, Manifest, Store, StoredScore, taken};
+use crate::store::{
+    CheckpointFile, Draft, FORMAT_VERSION, GeneratorSpec, Manifest, Store, StoredScore, taken,
+};
 use crate::train::{Epoch, Progress, TrainingEvent};
 
 /// What a statement says, whatever it makes.
@@ -268,6 +270,17 @@ impl Run {
     /// Passes news on; false when the statement was cancelled.
     pub fn report(&self, event: &TrainingEvent) -> bool {
         self.watch.event(event)
+    }
+
+    /// Where a training on so many rows keeps what it needs to go on after an interruption.
+    pub fn checkpoint(&self, rows: u64) -> CheckpointFile {
+        let statement = &self.statement;
+        let mut about = statement.options.to_map();
+        about.insert("query".into(), statement.query.clone().into());
+        about.insert("transform".into(), statement.transform.clone().into());
+        about.insert("number of rows".into(), rows.into());
+        let (name, resume) = (&statement.name, statement.options.resume);
+        statement.store.checkpoint(name, about, resume)
     }
 
     /// Becomes true when the statement is cancelled.

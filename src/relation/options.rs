@@ -46,6 +46,10 @@ pub struct ModelOptions {
     pub arch: String,
     /// The classifier in whose features images are scored.
     pub classifier: Option<String>,
+    /// The multi-task model that guides a generator of rows.
+    pub predictor: Option<String>,
+    /// Whether to go on from where a training was interrupted.
+    pub resume: bool,
 }
 
 impl Default for ModelOptions {
@@ -64,6 +68,8 @@ impl Default for ModelOptions {
             constraints: Vec::new(),
             arch: gan::image::ALL[0].name.into(),
             classifier: None,
+            predictor: None,
+            resume: false,
         }
     }
 }
@@ -342,6 +348,22 @@ pub static ALL: &[OptionSpec] = &[
         classifier,
         optional_text
     ),
+    option!(
+        "predictor",
+        "a model of the same labels, in whose eyes generated rows of tabular_gan are to look like real ones",
+        predictor,
+        optional_text
+    ),
+    OptionSpec {
+        name: "resume",
+        summary: "whether to go on from where the same statement was interrupted; for generators trained by epochs",
+        set: |options, value| {
+            options.resume = boolean(value)?;
+            Ok(())
+        },
+        // It says how to run the statement, and nothing about the model.
+        get: |_| Value::Null,
+    },
     option!("device", "auto, cpu, cuda or cuda:N", device, device),
     option!(
         "precision",
@@ -359,7 +381,7 @@ pub static ALL: &[OptionSpec] = &[
 ];
 
 /// Options that only generators have.
-const OF_GENERATORS: &[&str] = &["arch", "classifier", "constraints"];
+const OF_GENERATORS: &[&str] = &["arch", "classifier", "predictor", "resume", "constraints"];
 
 /// Options that every generator has.
 const OF_ALL_GENERATORS: &[&str] = &["model_type", "constraints", "seed"];

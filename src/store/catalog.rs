@@ -4,7 +4,10 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use serde_json::{Map, Value};
+
 use super::cache::Cache;
+use super::checkpoint::{self, CheckpointFile};
 use super::checksum;
 use super::checksum::Sums;
 use super::draft::{
@@ -172,6 +175,17 @@ impl Store {
         Draft::new(&self.root, name, last + 1)
     }
 
+    /// The checkpoint of a training of model `name` which is what `statement` says; `resume` is whether the
+    /// training is to go on from the one that is there.
+    pub fn checkpoint(
+        &self,
+        name: &str,
+        statement: Map<String, Value>,
+        resume: bool,
+    ) -> CheckpointFile {
+        CheckpointFile::new(&self.root, name, statement, resume)
+    }
+
     /// Publishes `draft` as a new model, or with `or_replace` as a version of it that becomes the
     /// default.
     ///
@@ -182,6 +196,7 @@ impl Store {
         let target = self.root.join(name);
         if !target.exists() {
             rename(&draft.model(), &target)?;
+            checkpoint::remove(&self.root, name);
             return sync(&self.root);
         }
         if !self.exists(name) {
@@ -197,6 +212,7 @@ impl Store {
         let last = self.last_version(name).max(version);
         rename(&draft.version(), &target.join(version.to_string()))?;
         write_default(&target, Default { version, last })?;
+        checkpoint::remove(&self.root, name);
         sync(&target)
     }
 
@@ -226,7 +242,10 @@ impl Store {
                 }
                 rename(&folder.join(version.to_string()), &away)?;
             }
-            _ => rename(&folder, &away)?,
+            _ => {
+                checkpoint::remove(&self.root, &name.name);
+                rename(&folder, &away)?;
+            }
         }
         drop(lock);
         // The draft takes what was dropped with it.

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! models/.lock                     held while the catalog changes; empty
+//! models/.checkpoint-ranker        where a training goes on that was interrupted
 //! models/ranker/default            the default version and its checksum
 //! models/ranker/1/manifest.json    options, features, layout, metrics, library versions
 //! models/ranker/1/weights.safetensors
@@ -11,6 +12,7 @@
 
 mod cache;
 mod catalog;
+mod checkpoint;
 mod checksum;
 mod draft;
 mod generator;
@@ -22,6 +24,7 @@ mod output;
 mod replica;
 
 pub use catalog::{Store, taken};
+pub use checkpoint::CheckpointFile;
 pub use draft::Draft;
 pub use generator::{Draw, GeneratorSpec, LoadedGenerator, Wanted};
 pub use images::{ImageJudge, ImageMaker, PinnedClassifier, PixelColumn};

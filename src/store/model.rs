@@ -19,6 +19,7 @@ use super::output::{self, OutputColumn};
 use super::replica::{Replica, ReplicaPool};
 use crate::error::{Error, Result};
 use crate::feature::{Budget, Charge, Encoder, TaskKind};
+use crate::gan::tabular::Predictor;
 use crate::layer::{Mode, Params};
 use crate::model::{self, Network};
 use crate::tensor::batch::Batch;
@@ -222,6 +223,21 @@ impl FittedModel {
         })
     }
 
+    /// The network by itself, on the CPU; `charge` grows by what it takes of the memory limit.
+    ///
+    /// # Errors
+    /// As [`FittedModel::load`].
+    pub fn network(&self, charge: &mut Charge) -> Result<Predictor> {
+        self.still_there()?;
+        let (encoder, params) = self.weights(Device::Cpu, charge)?;
+        Ok(Predictor {
+            encoder,
+            architecture: model::find(&self.manifest.model_type)?,
+            spec: self.manifest.spec(),
+            params,
+        })
+    }
+
     /// What the generator makes.
     ///
     /// # Errors
@@ -271,15 +287,20 @@ impl FittedModel {
         )))
     }
 
-    fn read(&self, device: Device, products: Kind, mut charge: Charge) -> Result<Loaded> {
+    /// Vocabularies and weights.
+    fn weights(&self, device: Device, charge: &mut Charge) -> Result<(Encoder, Params)> {
         let vocabulary = self.folder.join(VOCABULARY);
         let weights = self.folder.join(WEIGHTS);
         let stored = weights.metadata().map_or(0, |file| file.len() as usize);
-        self.reserve(&mut charge, stored)?;
+        self.reserve(charge, stored)?;
         let encoder = Encoder::load(self.manifest.encoder.clone(), &vocabulary)?;
-        self.reserve(&mut charge, stored + encoder.bytes())?;
+        self.reserve(charge, stored + encoder.bytes())?;
         let tensors = Tensor::read_safetensors(&weights)?;
-        let params = Params::loaded(tensors, device)?;
+        Ok((encoder, Params::loaded(tensors, device)?))
+    }
+
+    fn read(&self, device: Device, products: Kind, mut charge: Charge) -> Result<Loaded> {
+        let (encoder, params) = self.weights(device, &mut charge)?;
         let architecture = model::find(&self.manifest.model_type)?;
         let spec = self.manifest.spec();
         let rows = encoder.layout().table_rows as i64;

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use tch::{Kind, Tensor};
 
+use super::checkpoint::Checkpoint;
 use super::report::Epoch;
 use crate::error::{Error, Result};
 use crate::layer::Params;
@@ -89,6 +90,26 @@ impl Side {
         Ok(self.flat.f_detach()?.copy())
     }
 
+    /// Adds weights and moments to a checkpoint, under `name`.
+    pub fn keep(&self, name: &str, checkpoint: &mut Checkpoint) {
+        checkpoint.add(&format!("{name}/weights"), &self.flat);
+        checkpoint.add(&format!("{name}/first"), &self.first);
+        checkpoint.add(&format!("{name}/second"), &self.second);
+        checkpoint.count(&format!("{name}/step"), self.step.into());
+    }
+
+    /// Takes them back from a checkpoint.
+    ///
+    /// # Errors
+    /// As [`Checkpoint::restore`].
+    pub fn go_on(&mut self, name: &str, checkpoint: &Checkpoint) -> Result<()> {
+        checkpoint.restore(&format!("{name}/weights"), &self.flat)?;
+        checkpoint.restore(&format!("{name}/first"), &self.first)?;
+        checkpoint.restore(&format!("{name}/second"), &self.second)?;
+        self.step = checkpoint.counted(&format!("{name}/step"))? as i32;
+        Ok(())
+    }
+
     /// Brings weights back.
     ///
     /// # Errors
@@ -166,41 +187,48 @@ impl Losses {
         self.rows as f64 / self.start.elapsed().as_secs_f64().max(1e-9)
     }
 
-    /// The mean of a loss.
-    pub fn mean(&self, name: &str) -> f64 {
-        let at = self.names.iter().position(|known| *known == name);
-        at.map_or(0., |at| self.sums[at] / self.steps.max(1.))
+    /// The means so far, by name.
+    pub fn means(&self) -> Vec<(&'static str, f64)> {
+        let means = self.sums.iter().map(|sum| sum / self.steps.max(1.));
+        self.names.iter().copied().zip(means).collect()
     }
 
     /// A row of the history for each loss.
     pub fn rows(&self, epoch: usize) -> Vec<Epoch> {
         let seconds = self.start.elapsed().as_secs_f64();
-        let row = |(name, sum): (&&str, &f64)| Epoch {
+        let row = |(name, mean): (&str, f64)| Epoch {
             epoch: epoch as i64,
             split: "train".into(),
-            task: (*name).into(),
-            loss: Some(sum / self.steps.max(1.)),
+            task: name.into(),
+            loss: Some(mean),
             auc: None,
             weight: 1.,
             rows: self.rows,
             seconds,
         };
-        self.names.iter().zip(&self.sums).map(row).collect()
+        self.means().into_iter().map(row).collect()
     }
 }
 
-/// The row of the history of what an epoch's generator was worth: the lower the better.
-pub fn worth(epoch: usize, task: &str, score: f64, rows: usize, start: Instant) -> Epoch {
-    Epoch {
+/// A row of the history for each score that rows have, of those of an epoch for example.
+pub fn scored(
+    epoch: usize,
+    split: &str,
+    scores: &[(&'static str, f64)],
+    rows: usize,
+    start: Instant,
+) -> Vec<Epoch> {
+    let row = |(name, score): &(&str, f64)| Epoch {
         epoch: epoch as i64,
-        split: "eval".into(),
-        task: task.into(),
-        loss: Some(score),
+        split: split.into(),
+        task: (*name).into(),
+        loss: Some(*score),
         auc: None,
         weight: 1.,
         rows: rows as i64,
         seconds: start.elapsed().as_secs_f64(),
-    }
+    };
+    scores.iter().map(row).collect()
 }
 
 #[cfg(test)]

@@ -247,7 +247,7 @@ impl<'a> Trainer<'a> {
                 batch,
                 batches,
                 rows_per_second,
-                loss: running.mean,
+                losses: vec![("loss", running.mean)],
                 seconds_left: left as f64 / rows_per_second,
             };
             match (self.report)(&event) {

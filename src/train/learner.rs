@@ -20,6 +20,10 @@ use crate::tensor::batch::Batch;
 /// Rows of a share of a step at the least: fewer are not worth a thread.
 const MIN_SHARE: usize = 128;
 
+/// The same of rows with more than so many values on their way through the network, as images have; down to
+/// a quarter.
+const MANY_VALUES: usize = 4096;
+
 /// The rows of a step.
 pub enum Rows<'a> {
     /// Encoded, on the CPU.
@@ -91,8 +95,10 @@ impl Learner {
             learn_rate: options.learn_rate,
             seed: options.seed,
         };
+        let least = MIN_SHARE * MANY_VALUES / params.outputs().max(1);
+        let least = least.clamp(MIN_SHARE / 4, MIN_SHARE);
         let shards = match fit.device {
-            Device::Cpu => fit.threads.clamp(1, options.batch_size.div_ceil(MIN_SHARE)),
+            Device::Cpu => fit.threads.clamp(1, options.batch_size.div_ceil(least)),
             _ => 1,
         };
         let losses: Vec<_> = fit.tasks.iter().map(|(loss, _)| loss.clone()).collect();

@@ -2,6 +2,7 @@
 //! it trains, and reports through a callback.
 
 pub mod adversarial;
+pub mod checkpoint;
 pub mod duel;
 mod early_stop;
 mod evaluate;

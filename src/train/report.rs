@@ -22,13 +22,18 @@ pub enum TrainingEvent {
         batches: u64,
         /// Rows a second in this epoch so far.
         rows_per_second: f64,
-        /// Mean loss of this epoch so far.
-        loss: f64,
+        /// Means of this epoch so far, by name: "loss", or those of two networks that oppose each other.
+        losses: Vec<(&'static str, f64)>,
         /// Seconds left if all epochs are trained.
         seconds_left: f64,
     },
     /// The rows held back are being scored.
     Evaluating,
+    /// A checkpoint was kept: a training that is cancelled now can go on from it.
+    Saved {
+        /// The last epoch that is in it.
+        epoch: usize,
+    },
     /// Training has ended, one way or the other.
     Finished,
 }

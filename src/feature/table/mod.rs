@@ -12,10 +12,10 @@
 //! The rows are kept in memory while a generator learns; beyond a million, or where the memory limit is
 //! reached before, a sample by the hash of their content is.
 
+mod bridge;
 mod category;
 mod codec;
 mod collect;
-mod compare;
 mod condition;
 mod draw;
 mod mixture;
@@ -27,9 +27,9 @@ mod value;
 #[cfg(test)]
 mod tests;
 
+pub use bridge::{Bridge, SharedTask};
 pub use codec::{Codec, CodecOptions, Coded, Decoder, UnitKind};
 pub use collect::Collector;
-pub use compare::distance;
 pub use condition::Allowed;
 pub use draw::Draws;
 pub use roles::TableSpec;

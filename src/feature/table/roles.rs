@@ -47,6 +47,25 @@ pub(super) enum How {
 }
 
 impl TableSpec {
+    /// The columns but for the labels.
+    pub fn features(&self) -> Schema {
+        let columns = self.columns.iter().enumerate();
+        let features = columns.filter(|(at, _)| !self.labels.contains(at));
+        Schema::new(
+            features
+                .map(|(_, column)| column.field.clone())
+                .collect::<Vec<_>>(),
+        )
+    }
+
+    /// The names of the labels.
+    pub fn label_names(&self) -> Vec<&str> {
+        let labels = self.labels.iter();
+        labels
+            .map(|at| self.columns[*at].field.name().as_str())
+            .collect()
+    }
+
     /// Decides from a schema and the options.
     ///
     /// # Errors

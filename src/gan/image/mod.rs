@@ -37,6 +37,7 @@ pub const DESIGN: super::Design = super::Design {
         "data_split_method",
         "data_split_col",
         "data_split_eval_fraction",
+        "resume",
         "device",
         "precision",
     ],

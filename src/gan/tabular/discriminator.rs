@@ -68,6 +68,23 @@ impl Discriminator {
         })
     }
 
+    /// Lets the trunk begin with what a predictor's first layers make of a row, `[F, K]`, as far as there is
+    /// room, at the scale of the weights that it had.
+    ///
+    /// # Errors
+    /// `Torch` when libtorch fails.
+    pub fn begin_with(&self, first: &Tensor) -> Result<()> {
+        let _guard = tch::no_grad_guard();
+        let weight = &self.trunk[0][0];
+        let units = first.size()[1].min(weight.size()[1]);
+        let mut part = weight.f_narrow(1, 0, units)?;
+        let first = first.f_narrow(1, 0, units)?;
+        let length = |x: &Tensor| x.f_square()?.f_mean(Kind::Float)?.f_sqrt();
+        let scale = length(&part)?.f_div(&length(&first)?.f_clamp_min(1e-12)?)?;
+        part.f_copy_(&first.f_mul(&scale)?)?;
+        Ok(())
+    }
+
     /// What the trunk reads of real rows, `[B, F]`: all slots but those of the tuple, and the places.
     ///
     /// # Errors

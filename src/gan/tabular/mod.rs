@@ -18,11 +18,13 @@
 
 mod discriminator;
 mod generator;
+mod guide;
 mod layout;
 mod tuples;
 
 pub use discriminator::{Discriminator, PACK};
 pub use generator::{Generator, Noise, Sample};
+pub use guide::{Guide, Predictor};
 pub use layout::Layout;
 pub use tuples::{Conditioned, Tuples};
 
@@ -56,7 +58,7 @@ pub const DESIGN: Design = Design {
 };
 
 const OPTIONS: &[&str] = &{
-    let mut all = [""; COLUMN_OPTIONS.len() + 5];
+    let mut all = [""; COLUMN_OPTIONS.len() + 7];
     let mut at = 0;
     while at < COLUMN_OPTIONS.len() {
         all[at] = COLUMN_OPTIONS[at];
@@ -67,6 +69,8 @@ const OPTIONS: &[&str] = &{
     all[at + 2] = "batch_size";
     all[at + 3] = "learn_rate";
     all[at + 4] = "early_stop";
+    all[at + 5] = "predictor";
+    all[at + 6] = "resume";
     all
 };
 

@@ -7,6 +7,7 @@
 //!
 //! A table is a slice of columns of the same length. Letters: N rows, C columns.
 
+pub mod closeness;
 pub mod column_shapes;
 pub mod dcr;
 pub mod exact_copies;

@@ -89,6 +89,44 @@ impl Trend {
     }
 }
 
+/// What a pair of columns has to say of other rows.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Pair<const N: usize> {
+    /// Positions of the columns.
+    pub columns: [usize; 2],
+    /// Whether they are associated in the real rows.
+    pub is_associated: bool,
+    /// How alike the trends of the real and of each of the other rows are.
+    pub similarities: [Option<f64>; N],
+}
+
+/// All pairs of columns of the real rows, each beside those of `N` others.
+///
+/// # Errors
+/// Those of `go_on`, which is called before every pair.
+pub fn pairs<const N: usize, E>(
+    real: &[Column],
+    others: [&[Column]; N],
+    go_on: &dyn Fn() -> Result<(), E>,
+) -> Result<Vec<Pair<N>>, E> {
+    let others = others.map(|table| coded(real, table));
+    let real = coded(real, real);
+    let mut pairs = Vec::new();
+    for i in 0..real.len() {
+        for j in i + 1..real.len() {
+            go_on()?;
+            let trend = Trend::of(&real[i], &real[j]);
+            let of = |table: &Vec<Coded>| trend.similarity(&Trend::of(&table[i], &table[j]));
+            pairs.push(Pair {
+                columns: [i, j],
+                is_associated: trend.strength() >= Some(ASSOCIATED),
+                similarities: others.each_ref().map(of),
+            });
+        }
+    }
+    Ok(pairs)
+}
+
 /// Pearson's correlation; `None` where one side is constant.
 fn correlation(pairs: &[(f64, f64)]) -> Option<f64> {
     let (x, y) = pairs.first()?;

@@ -58,6 +58,20 @@ pub struct Shape {
 }
 
 impl Shape {
+    /// What the options of a generator's training make of the columns that it generates.
+    ///
+    /// # Errors
+    /// As [`Shape::of`].
+    pub fn of_generated(generated: &Schema, options: &ColumnOptions) -> Result<Self> {
+        // What these named is not generated.
+        let options = ColumnOptions {
+            exclude_cols: Vec::new(),
+            split_col: None,
+            ..options.clone()
+        };
+        Self::of(generated, &options)
+    }
+
     /// What `options` make of the columns of the real query.
     ///
     /// # Errors

@@ -11,6 +11,7 @@
 //! decide, not the order in which rows come.
 
 mod columns;
+mod epochs;
 mod judge;
 mod sample;
 mod scores;
@@ -40,10 +41,11 @@ use super::settings::Settings;
 use super::statement::{Action, StatementNode};
 use crate::device::Choice;
 use crate::error::{Error, Result};
-use crate::feature::{Budget, ColumnOptions};
+use crate::feature::Budget;
 use crate::metric::synthetic::{Column, NULL};
 use crate::train::{Progress, TrainingEvent};
 use columns::{Input, Shape, aligned, column_options, option};
+pub use epochs::EpochJudge;
 use judge::Judge;
 use sample::Sample;
 use scores::{Score, Tables, Three};
@@ -152,11 +154,6 @@ fn of_model(
     let model = environment.model(&config, &call.model()?)?;
     let schema = model.generator()?.schema()?;
     let options = ModelOptions::parse(&model.manifest().options)?;
-    let columns = ColumnOptions {
-        exclude_cols: Vec::new(),
-        split_col: None,
-        ..options.columns
-    };
     let rows = option(call, "n", options::count::<u64>)?;
     let mut numbers = vec![("n", rows.unwrap_or(MAX_ROWS as u64))];
     numbers.extend(option(call, "seed", options::seed)?.map(|seed| ("seed", seed)));
@@ -166,7 +163,7 @@ fn of_model(
         plan: generate::plan(&generate, environment, context)?,
     };
     Ok(Given {
-        shape: Shape::of(&schema, &columns)?,
+        shape: Shape::of_generated(&schema, &options.columns)?,
         inputs: vec![
             Input::plan("real", call.required_query(1)?, context)?,
             synthetic,

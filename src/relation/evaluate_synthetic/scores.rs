@@ -6,7 +6,7 @@ use crate::metric::synthetic::column_shapes::column_shape;
 use crate::metric::synthetic::dcr::{Distance, closer_to_train, median};
 use crate::metric::synthetic::exact_copies::exact_copies;
 use crate::metric::synthetic::label_tv::label_tv;
-use crate::metric::synthetic::pair_trends::{ASSOCIATED, Trend, coded};
+use crate::metric::synthetic::pair_trends::pairs;
 use crate::metric::synthetic::{Column, mean, rows};
 
 /// Rows at the most that distances are measured from, and to.
@@ -116,21 +116,25 @@ impl Tables<'_> {
     /// # Errors
     /// Those of `go_on`, which is called before every pair.
     pub fn pair_trends(&self, go_on: &dyn Fn() -> Result<()>) -> Result<Vec<Score>> {
-        let real = coded(&self.holdout, &self.holdout);
-        let others = self.against_holdout();
-        let others = others.map(|table| coded(&self.holdout, table));
+        let Three {
+            synthetic,
+            floor,
+            independent,
+        } = self.against_holdout();
+        let others = [synthetic, floor, independent];
         let (mut all, mut associated) = (Vec::new(), Vec::new());
-        for (i, a) in self.columns.iter().enumerate() {
-            for (j, b) in self.columns.iter().enumerate().skip(i + 1) {
-                go_on()?;
-                let trend = Trend::of(&real[i], &real[j]);
-                let similarity = others.map(|o| trend.similarity(&Trend::of(&o[i], &o[j])));
-                let pair = (format!("{}, {}", a.name, b.name), similarity);
-                if trend.strength() >= Some(ASSOCIATED) {
-                    associated.push(pair.clone());
-                }
-                all.push(pair);
+        for pair in pairs(&self.holdout, others, go_on)? {
+            let [a, b] = pair.columns.map(|at| &self.columns[at].name);
+            let [synthetic, floor, independent] = pair.similarities;
+            let score = Three {
+                synthetic,
+                floor,
+                independent,
+            };
+            if pair.is_associated {
+                associated.push((format!("{a}, {b}"), score));
             }
+            all.push((format!("{a}, {b}"), score));
         }
         let mut scores = Score::with_mean("pair_trends", all);
         scores.extend(Score::with_mean("pair_trends_associated", associated));

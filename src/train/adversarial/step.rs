@@ -5,7 +5,7 @@ use tch::{Kind, Tensor};
 
 use super::sampling::Batch;
 use crate::error::Result;
-use crate::gan::tabular::{Discriminator, Generator, Layout, Noise, PACK, Sample};
+use crate::gan::tabular::{Discriminator, Generator, Guide, Layout, Noise, PACK, Sample};
 use crate::layer::Params;
 use crate::model::Config;
 use crate::train::duel::{Side, gradient};
@@ -14,10 +14,11 @@ use crate::train::duel::{Side, gradient};
 const PENALTY: f64 = 10.;
 
 /// Weights of the generator's losses beside the likelihood: the critic's score, the heads of the labels,
-/// and means and deviations of the trunk.
+/// means and deviations of the trunk, and a predictor's guidance.
 const CRITIC: f64 = 0.1;
 const HEADS: f64 = 0.1;
 const INFORMATION: f64 = 0.1;
+const GUIDANCE: f64 = 1.;
 
 /// A generator over weights that others share, with gradients of its own.
 pub struct Replica {
@@ -95,10 +96,11 @@ pub struct Rival {
     discriminator: Discriminator,
     side: Side,
     own: Replica,
+    guide: Option<Guide>,
 }
 
 impl Rival {
-    /// A discriminator from `seed`.
+    /// A discriminator of new weights, made in `params`; its trunk begins with what a guide reads.
     ///
     /// # Errors
     /// `Torch` when libtorch fails.
@@ -107,20 +109,30 @@ impl Rival {
         config: &Config,
         params: &Params,
         own: Replica,
+        guide: Option<Guide>,
         betas: (f64, f64),
     ) -> Result<Self> {
-        Discriminator::new(layout.clone(), config, &params.root())?;
+        let fresh = Discriminator::new(layout.clone(), config, &params.root())?;
+        if let Some(guide) = &guide {
+            fresh.begin_with(guide.first())?;
+        }
         let (side, leaves) = Side::new(params, betas)?;
         Ok(Self {
             discriminator: Discriminator::new(layout.clone(), config, &leaves.root())?,
             side,
             own,
+            guide,
         })
     }
 
-    /// How many weights the discriminator has.
-    pub fn weights(&self) -> usize {
-        self.side.weights()
+    /// The discriminator's weights.
+    pub fn side(&self) -> &Side {
+        &self.side
+    }
+
+    /// The same, to be changed.
+    pub fn side_mut(&mut self) -> &mut Side {
+        &mut self.side
     }
 
     fn step(&mut self, batch: &Batch, chance: &Chance) -> Result<Found> {
@@ -163,13 +175,19 @@ impl Rival {
         };
         let information = information(&of_real.trunk, &seen.trunk)?;
         loss = loss.f_add(&information.f_mul_scalar(INFORMATION)?)?;
+        let mut losses = vec![
+            ("generator", score.detach()),
+            ("discriminator", distance),
+            ("gradient_penalty", penalty),
+        ];
+        if let Some(guide) = &self.guide {
+            let (distance, with_gradient) = guide.distance(&real, &drawn, given)?;
+            loss = loss.f_add(&with_gradient.f_mul_scalar(GUIDANCE)?)?;
+            losses.push(("guidance", distance));
+        }
         Ok(Found {
             gradient: gradient(&loss, &self.own.leaves)?,
-            losses: vec![
-                ("generator", score.detach()),
-                ("discriminator", distance),
-                ("gradient_penalty", penalty),
-            ],
+            losses,
         })
     }
 }

@@ -17,6 +17,7 @@ use std::time::Instant;
 
 use tch::{Device, Kind, Tensor};
 
+use super::checkpoint::{Checkpoint, Checkpoints, Progress};
 use super::optimizer::{DenseOptimizer, Rule};
 use super::prefetch::prefetched;
 use super::report::{Epoch, TrainingEvent};
@@ -76,6 +77,8 @@ pub struct ImageFit<'a> {
     pub threads: usize,
     /// Who is asked for memory.
     pub budget: &'a dyn Budget,
+    /// Where the state after an epoch is kept.
+    pub checkpoints: &'a dyn Checkpoints,
 }
 
 /// A trained generator.
@@ -93,7 +96,7 @@ pub struct TrainedImages {
 /// # Errors
 /// `Cancelled`; `Resources` when the networks don't fit in the budget; `Execution` when a loss becomes
 /// infinite or NaN, all generated images are alike, or no row has a class; `Io` when spilled rows can't
-/// be read.
+/// be read or a checkpoint can't be written.
 pub fn fit_images(
     fit: &ImageFit,
     report: &dyn Fn(&TrainingEvent) -> bool,
@@ -104,22 +107,30 @@ pub fn fit_images(
     tch::set_num_threads(1);
     let mut pair = Pair::new(fit, report)?;
     let real = Real::new(fit, report)?;
-    let mut history = Vec::new();
-    if let Some(floor) = real.floor {
-        history.push(row(0, "real", "frechet_distance", floor, real.rows, 0.));
-        epoch_done(&history);
+    let mut progress = Progress::default();
+    let mut best: Option<Tensor> = None;
+    if let Some(saved) = fit.checkpoints.load()? {
+        pair.go_on_from(&saved)?;
+        progress = saved.progress.clone();
+        if progress.best.is_some() {
+            best = Some(saved.tensor("best")?.f_to_device(fit.device)?);
+        }
+    } else if let Some(floor) = real.floor {
+        progress
+            .history
+            .push(row(0, "real", "frechet_distance", floor, real.rows, 0.));
     }
-    let mut best: Option<(usize, f64, Tensor)> = None;
-    for epoch in 1..=fit.epochs {
-        let first = history.len();
-        history.extend(pair.train_epoch(epoch)?);
+    epoch_done(&progress.history);
+    for epoch in progress.epoch + 1..=fit.epochs {
+        let first = progress.history.len();
+        progress.history.extend(pair.train_epoch(epoch)?);
         let start = Instant::now();
         pair.measure(epoch)?;
         let found = pair.score(&real, epoch)?;
         check_variety(epoch, found.variety, real.variety)?;
         if let Some(distance) = found.distance {
             let seconds = start.elapsed().as_secs_f64();
-            history.push(row(
+            progress.history.push(row(
                 epoch,
                 "eval",
                 "frechet_distance",
@@ -127,20 +138,29 @@ pub fn fit_images(
                 found.rows,
                 seconds,
             ));
-            if best.as_ref().is_none_or(|(_, least, _)| distance < *least) {
-                best = Some((epoch, distance, pair.average_flat.f_detach_copy()?));
+            if progress.best.is_none_or(|(_, least)| distance < least) {
+                progress.best = Some((epoch, distance));
+                best = Some(pair.average_flat.f_detach_copy()?);
             }
         }
-        epoch_done(&history[first..]);
-    }
-    let best_epoch = match best {
-        Some((epoch, _, weights)) => {
-            let _guard = tch::no_grad_guard();
-            pair.average_flat.f_copy_(&weights)?;
-            epoch
+        epoch_done(&progress.history[first..]);
+        progress.epoch = epoch;
+        if epoch < fit.epochs {
+            let mut checkpoint = pair.checkpoint();
+            checkpoint.progress = progress.clone();
+            if let Some(best) = &best {
+                checkpoint.add("best", best);
+            }
+            fit.checkpoints.save(&checkpoint)?;
+            report(&TrainingEvent::Saved { epoch });
         }
-        None => fit.epochs,
-    };
+    }
+    if let Some(best) = &best {
+        let _guard = tch::no_grad_guard();
+        pair.average_flat.f_copy_(best)?;
+    }
+    let best_epoch = progress.best.map_or(fit.epochs, |(epoch, _)| epoch);
+    let history = progress.history;
     let params = pair.average;
     drop(memory);
     Ok(TrainedImages {
@@ -242,6 +262,25 @@ impl<'a> Pair<'a> {
         })
     }
 
+    /// All that the epochs to come need.
+    fn checkpoint(&self) -> Checkpoint {
+        let mut checkpoint = Checkpoint::default();
+        self.generator.keep("generator", &mut checkpoint);
+        self.discriminator.keep("discriminator", &mut checkpoint);
+        checkpoint.add("average", &self.average_flat);
+        checkpoint.count("step", self.step as i64);
+        checkpoint
+    }
+
+    /// Becomes the pair that a checkpoint was made of.
+    fn go_on_from(&mut self, checkpoint: &Checkpoint) -> Result<()> {
+        self.generator.go_on("generator", checkpoint)?;
+        self.discriminator.go_on("discriminator", checkpoint)?;
+        checkpoint.restore("average", &self.average_flat)?;
+        self.step = checkpoint.counted("step")? as u64;
+        Ok(())
+    }
+
     /// One pass over the train rows; returns its rows of the history.
     fn train_epoch(&mut self, epoch: usize) -> Result<Vec<Epoch>> {
         let fit = self.fit;
@@ -274,7 +313,11 @@ impl<'a> Pair<'a> {
                 batch,
                 batches,
                 rows_per_second,
-                loss: generator,
+                losses: vec![
+                    ("generator", generator),
+                    ("discriminator", discriminator),
+                    ("gradient_penalty", sums.penalty / sums.penalties.max(1.)),
+                ],
                 seconds_left: left as f64 / rows_per_second,
             };
             match (self.report)(&event) {

@@ -1,4 +1,5 @@
 use super::*;
+use crate::train::checkpoint::tests::InMemory;
 
 /// Bright left or right halves at 60 shades, 4 x 4.
 fn rows(count: usize) -> RowSet {
@@ -35,6 +36,7 @@ fn train<'a>(
         products: Kind::Float,
         threads,
         budget: &ALL,
+        checkpoints: Box::leak(Box::<InMemory>::default()),
     };
     change(&mut fit);
     fit_images(&fit, &|_| true, &mut |_| ())
@@ -175,4 +177,35 @@ impl Budget for Limit {
     }
 
     fn shrink(&self, _: usize) {}
+}
+
+#[test]
+fn an_interrupted_training_goes_on_as_if_nothing_had_happened() {
+    for design in ["dense", "conv"] {
+        let whole = train(design, 1, |fit| fit.epochs = 3).unwrap();
+        let kept: &'static InMemory = Box::leak(Box::default());
+        let stopped = |epoch: usize| {
+            let mut fit = None;
+            let _ = train(design, 1, |own| {
+                own.epochs = 3;
+                own.checkpoints = kept;
+                fit = Some(ImageFit { ..*own });
+                own.epochs = 0;
+            });
+            let report = move |event: &TrainingEvent| !matches!(event, TrainingEvent::Batch { epoch: now, .. } if *now > epoch);
+            fit_images(&fit.unwrap(), &report, &mut |_| ())
+        };
+        assert!(stopped(2).is_err());
+        assert_eq!(kept.0.borrow().as_ref().unwrap().progress.epoch, 2);
+        let resumed = stopped(3).unwrap();
+        let losses = |trained: &TrainedImages| -> Vec<_> {
+            let rows = trained.history.iter();
+            rows.map(|row| (row.epoch, row.task.clone(), row.loss))
+                .collect()
+        };
+        assert_eq!(losses(&resumed), losses(&whole), "{design}");
+        for ((name, a), (_, b)) in resumed.params.tensors().iter().zip(whole.params.tensors()) {
+            assert!(a.equal(&b), "{design}: {name}");
+        }
+    }
 }

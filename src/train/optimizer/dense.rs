@@ -10,6 +10,7 @@ use super::{ADAGRAD_EPSILON, ADAM_EPSILON, BETAS, Rule, adam_correction, adam_st
 use crate::error::Result;
 use crate::tensor::element::Element;
 use crate::tensor::memory::{as_mut_slice, as_slice};
+use crate::train::checkpoint::Checkpoint;
 use crate::train::threads::Workers;
 
 /// Dense weights with their moments.
@@ -75,6 +76,26 @@ impl DenseOptimizer {
             Device::Cpu => self.step_in_place(gradients, workers),
             _ => self.step_by_operators(gradients),
         }
+    }
+
+    /// Adds weights and moments to a checkpoint, under `name`.
+    pub fn keep(&self, name: &str, checkpoint: &mut Checkpoint) {
+        checkpoint.add(&format!("{name}/weights"), &self.flat);
+        checkpoint.add(&format!("{name}/first"), &self.first);
+        checkpoint.add(&format!("{name}/second"), &self.second);
+        checkpoint.count(&format!("{name}/step"), self.step.into());
+    }
+
+    /// Takes them back from a checkpoint.
+    ///
+    /// # Errors
+    /// As [`Checkpoint::restore`].
+    pub fn go_on(&mut self, name: &str, checkpoint: &Checkpoint) -> Result<()> {
+        checkpoint.restore(&format!("{name}/weights"), &self.flat)?;
+        checkpoint.restore(&format!("{name}/first"), &self.first)?;
+        checkpoint.restore(&format!("{name}/second"), &self.second)?;
+        self.step = checkpoint.counted(&format!("{name}/step"))? as i32;
+        self.refresh()
     }
 
     /// Copies the weights to those that the network computes with.
