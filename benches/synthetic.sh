@@ -8,7 +8,15 @@
 #
 # Each finished run is a few lines more in data/download/bench/synthetic.csv; a run that is there is not repeated.
 # OPTIONS go into every CREATE MODEL of a tabular_gan; other model types come from MODELS, and a generator of some of
-# the labels alone from LABELS, the others then being no columns at all.
+# the labels alone from LABELS, the others then being no columns at all. An mmoe of the same rows is there as ranker:
+#
+#     MODELS=tabular_gan benches/synthetic.sh target/release/sqltorch ../shared/data/kuairand "1 2 3" "predictor = 'ranker'"
+#
+# Three generators of a label each take as many steps as one of all three with a third of the epochs:
+#
+#     for label in is_click long_view is_like; do
+#       MODELS=tabular_gan LABELS=$label benches/synthetic.sh target/release/sqltorch ../shared/data/kuairand "1 2 3" "epochs = 5"
+#     done
 set -eu
 
 sqltorch=$1
@@ -45,6 +53,12 @@ if [ ! -f "$test" ]; then
     SELECT $columns, is_click, long_view, is_like FROM $joined WHERE date >= 20220505) TO '$test'" >/dev/null
 fi
 [ -f "$runs" ] || echo 'model,labels,options,seed,seconds,compared,metric,subject,synthetic,floor,independent' >"$runs"
+
+case $options in *predictor*)
+  run -c "
+    CREATE OR REPLACE MODEL ranker OPTIONS (model_type = 'mmoe', input_label_cols = [$(array "$labels")],
+      categorical_cols = [$(array "$categories")], seed = 1) AS SELECT * FROM '$train';" >/dev/null
+esac
 
 # Labels that are left out.
 others=

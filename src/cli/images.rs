@@ -43,7 +43,11 @@ async fn draw(engine: &Engine, args: &ImagesArgs) -> Outcome<(Vec<u8>, Vec<Strin
         None => {
             let images = drawing.images("", args.n).await?;
             let columns = (args.n as f64).sqrt().ceil().max(1.) as usize;
-            let rows: Vec<_> = images.chunks(columns).map(<[_]>::to_vec).collect();
+            let row = |images: &[Vec<u8>]| grid::Row {
+                label: String::new(),
+                images: images.to_vec(),
+            };
+            let rows: Vec<_> = images.chunks(columns).map(row).collect();
             let legend = vec![format!("{} images in {} rows", images.len(), rows.len())];
             (rows, legend)
         }
@@ -107,7 +111,7 @@ impl<'a> Drawing<'a> {
     }
 
     /// A row of images for each label.
-    async fn by_label(&self, label: &str) -> Outcome<(Vec<Vec<Vec<u8>>>, Vec<String>)> {
+    async fn by_label(&self, label: &str) -> Outcome<(Vec<grid::Row>, Vec<String>)> {
         let column = quote(label);
         let labels = query(
             self.engine,
@@ -127,8 +131,11 @@ impl<'a> Drawing<'a> {
             };
             let name = label.replace('\'', "''");
             let chosen = format!(", where => {{'{name}': {chosen}}}");
-            rows.push(self.images(&chosen, each).await?);
             legend.push(format!("row {}: {label} {value}", row + 1));
+            rows.push(grid::Row {
+                images: self.images(&chosen, each).await?,
+                label: value,
+            });
         }
         Ok((rows, legend))
     }

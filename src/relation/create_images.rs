@@ -152,6 +152,11 @@ impl Images {
         let features = judge
             .as_ref()
             .map(|judge| |images: &_| judge.features(images));
+        let task = fitted.encoder.layout().tasks.first();
+        let classes = match task.map(|task| &task.kind) {
+            Some(TaskKind::MultiClass(classes)) => &classes.values[..],
+            _ => &[],
+        };
         let checkpoints = run.checkpoint(fitted.train.rows() + fitted.eval.rows());
         let fit = ImageFit {
             design: self.design,
@@ -159,6 +164,7 @@ impl Images {
                 size: self.size,
                 classes: self.counts(fitted).len() as i64,
             },
+            classes,
             train: &fitted.train,
             eval: (fitted.eval.rows() > 0).then_some(&fitted.eval),
             epochs: options.epochs,

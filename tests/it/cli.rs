@@ -766,6 +766,52 @@ fn a_cancelled_training_leaves_no_model() {
 }
 
 #[test]
+fn a_cancelled_generator_goes_on_from_its_checkpoint() {
+    let place = Place::new();
+    let sql = |option: &str| {
+        format!(
+            "CREATE MODEL g OPTIONS (model_type = 'tabular_gan', input_label_cols = ['click'], epochs = 20, \
+             hidden_units = [32, 16], batch_size = 250 {option}) AS SELECT value % 7 AS kind, \
+             value % 3 = 0 AS click FROM generate_series(1, 3000)"
+        )
+    };
+    let child = place.command(&["-c", &sql("")]).spawn().unwrap();
+    let checkpoint = place.path().join("models/.checkpoint-g");
+    let started = Instant::now();
+    while !checkpoint.exists() {
+        assert!(
+            started.elapsed() < Duration::from_secs(60),
+            "it kept nothing"
+        );
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    send("-INT", &child);
+    let ran: Ran = child.wait_with_output().unwrap().into();
+    let lines: Vec<_> = ran.stderr.lines().collect();
+    assert_eq!((ran.status, lines.len()), (Some(130), 2), "{}", ran.stderr);
+    assert!(
+        lines[0].starts_with("kept epoch ") && lines[0].ends_with("with the option resume = true"),
+        "{}",
+        ran.stderr
+    );
+    assert_eq!(lines[1], "cancelled");
+    let changed = sql(", learn_rate = 0.01, resume = true");
+    let ran = place.run(&["-c", &changed]);
+    assert!(
+        ran.stderr
+            .contains("had another learn_rate, 0.001, not 0.01"),
+        "{}",
+        ran.stderr
+    );
+    let count = "SELECT count(*) FROM TRAINING_INFO(MODEL g) WHERE task = 'likelihood'";
+    let resumed = format!("{}; {count}", sql(", resume = true"));
+    let ran = place.run(&["--format", "csv", "-c", &resumed]);
+    assert_eq!(ran.status, Some(0), "{}", ran.stderr);
+    assert!(ran.stdout.trim_end().ends_with("\n20"), "{}", ran.stdout);
+    assert!(!checkpoint.exists());
+}
+
+#[test]
 fn idx_files_become_a_table_and_a_generator_draws_a_grid() {
     let place = Place::new();
     let bytes = |header: &[u8], values: &mut dyn Iterator<Item = u32>| -> Vec<u8> {

@@ -7,6 +7,7 @@ use std::ops::Range;
 use tch::{Device, Kind, Tensor};
 
 use super::ImageFit;
+use super::probe::{Examples, Lessons, probe};
 use crate::error::{Error, Result};
 use crate::feature::{EncodedBatch, Order, RowSet};
 use crate::train::frechet::{FeatureSums, Normal};
@@ -22,8 +23,10 @@ pub const BATCH: usize = 500;
 pub struct Real {
     /// Of their features.
     pub features: Option<Normal>,
-    /// The distance of other real images.
-    pub floor: Option<f64>,
+    /// Of the features of those that have a class.
+    pub examples: Examples,
+    /// The scores of other real images.
+    pub floor: Scores,
     /// Mean deviation of a pixel.
     pub variety: f64,
     /// How many there are.
@@ -49,22 +52,48 @@ impl Real {
                 (Looks::of(fit, fit.train, 0..half, report)?, others)
             }
         };
-        let features = first.normal()?;
-        let floor = match (&features, others.normal()?) {
-            (Some(a), Some(b)) if others.rows > 1 => Some(a.distance(&b)?),
-            _ => None,
-        };
-        Ok(Self {
-            features,
-            floor,
+        let mut real = Self {
+            features: first.normal()?,
             variety: first.variety()?,
             rows: first.rows,
+            examples: first.examples,
+            floor: Scores::default(),
+        };
+        if others.rows > 1 {
+            real.floor = real.score(fit, &others)?;
+        }
+        Ok(real)
+    }
+
+    /// The scores of other images.
+    ///
+    /// # Errors
+    /// `Torch` when libtorch fails.
+    pub fn score(&self, fit: &ImageFit, others: &Looks) -> Result<Scores> {
+        let distance = match (&self.features, others.normal()?) {
+            (Some(real), Some(made)) => Some(real.distance(&made)?),
+            _ => None,
+        };
+        Ok(Scores {
+            distance,
+            lessons: probe(&others.examples, &self.examples, fit.spec.classes)?,
         })
     }
 }
 
+/// How good images are.
+#[derive(Default)]
+pub struct Scores {
+    /// The Frechet distance in the features.
+    pub distance: Option<f64>,
+    /// What they teach of real ones.
+    pub lessons: Option<Lessons>,
+}
+
 /// Sums over images and their features.
 pub struct Looks {
+    /// Features of images that have a class, where there are classes and features.
+    examples: Examples,
     features: Option<FeatureSums>,
     sum: Tensor,     // [P], f64
     squares: Tensor, // [P], f64
@@ -79,6 +108,7 @@ impl Looks {
     pub fn new(fit: &ImageFit) -> Result<Self> {
         let zeros = || Tensor::f_zeros([fit.spec.pixels()], (Kind::Double, Device::Cpu));
         Ok(Self {
+            examples: Examples::default(),
             features: fit
                 .features
                 .map(|(_, count)| FeatureSums::new(count))
@@ -112,19 +142,32 @@ impl Looks {
             if from < to {
                 let part = &encoded.dense[from * pixels..to * pixels];
                 let images = Tensor::f_from_slice(part)?.f_view([-1, pixels as i64])?;
-                looks.add(fit, &images.f_to_device(fit.device)?)?;
+                let tasks = encoded.labels.len() / count.max(1) as usize;
+                let class = |row: usize| encoded.labels.get(row * tasks).copied();
+                let class = |row| class(row).filter(|c| !c.is_nan()).map(|c| c as i64);
+                let classes: Vec<_> = (from..to).map(class).collect();
+                looks.add(fit, &images.f_to_device(fit.device)?, &classes)?;
             }
         }
         Ok(looks)
     }
 
-    /// Takes in images, `[B, P]`.
+    /// Takes in images, `[B, P]`, and their classes as far as these are known.
     ///
     /// # Errors
     /// `Torch` when there is no memory left.
-    pub fn add(&mut self, fit: &ImageFit, images: &Tensor) -> Result<()> {
+    pub fn add(&mut self, fit: &ImageFit, images: &Tensor, classes: &[Option<i64>]) -> Result<()> {
         if let (Some(sums), Some((features, _))) = (&mut self.features, fit.features) {
-            sums.add(&features(images)?)?;
+            let features = features(images)?;
+            sums.add(&features)?;
+            let known = classes.iter().zip(0i64..);
+            let known = known.filter_map(|(class, row)| Some(((*class)?, row)));
+            let (classes, rows): (Vec<_>, Vec<_>) = known.unzip();
+            if fit.spec.classes > 0 && !rows.is_empty() {
+                let rows = Tensor::f_from_slice(&rows)?.f_to_device(fit.device)?;
+                self.examples
+                    .add(&features.f_index_select(0, &rows)?, &classes)?;
+            }
         }
         let x = images.f_to_device(Device::Cpu)?.f_to_kind(Kind::Double)?;
         let sum = |x: &Tensor| x.f_sum_dim_intlist(&[0i64][..], false, Kind::Double);

@@ -9,6 +9,7 @@
 
 mod looks;
 mod memory;
+mod probe;
 mod step;
 
 pub use memory::memory_bytes;
@@ -26,7 +27,7 @@ use crate::error::{Error, Result};
 use crate::feature::{Budget, EncodedBatch, Order, RowSet};
 use crate::gan::image::{Design, Generator, ImageSpec, Statistics};
 use crate::layer::{Draws, Params};
-use looks::{BATCH, Looks, Real};
+use looks::{BATCH, Looks, Real, Scores};
 use memory::Memory;
 use step::{Shard, shares};
 
@@ -43,6 +44,8 @@ const AVERAGE: f64 = 0.998;
 const MEASURED: (u32, i64) = (32, 256);
 /// A mean loss that no pair comes back from: the scores of sound ones stay below a hundred.
 const DIVERGED: f64 = 1e3;
+/// Classes whose recall is reported, if there are not more.
+const SHOWN_CLASSES: usize = 20;
 /// Generated images whose pixels vary less than this share of what real ones do are all alike.
 const COLLAPSED: f64 = 0.1;
 
@@ -55,6 +58,8 @@ pub struct ImageFit<'a> {
     pub design: &'static Design,
     /// What the images are like.
     pub spec: ImageSpec,
+    /// The names of the classes, in order.
+    pub classes: &'a [String],
     /// Rows to learn from: P numbers and the class, NaN where it is not known.
     pub train: &'a RowSet,
     /// Rows held back, for the score.
@@ -115,10 +120,8 @@ pub fn fit_images(
         if progress.best.is_some() {
             best = Some(saved.tensor("best")?.f_to_device(fit.device)?);
         }
-    } else if let Some(floor) = real.floor {
-        progress
-            .history
-            .push(row(0, "real", "frechet_distance", floor, real.rows, 0.));
+    } else {
+        progress.history = scored(fit, 0, "real", &real.floor, real.rows, 0.);
     }
     epoch_done(&progress.history);
     for epoch in progress.epoch + 1..=fit.epochs {
@@ -128,20 +131,14 @@ pub fn fit_images(
         pair.measure(epoch)?;
         let found = pair.score(&real, epoch)?;
         check_variety(epoch, found.variety, real.variety)?;
-        if let Some(distance) = found.distance {
-            let seconds = start.elapsed().as_secs_f64();
-            progress.history.push(row(
-                epoch,
-                "eval",
-                "frechet_distance",
-                distance,
-                found.rows,
-                seconds,
-            ));
-            if progress.best.is_none_or(|(_, least)| distance < least) {
-                progress.best = Some((epoch, distance));
-                best = Some(pair.average_flat.f_detach_copy()?);
-            }
+        let seconds = start.elapsed().as_secs_f64();
+        let rows = scored(fit, epoch, "eval", &found.scores, found.rows, seconds);
+        progress.history.extend(rows);
+        if let Some(distance) = found.scores.distance
+            && progress.best.is_none_or(|(_, least)| distance < least)
+        {
+            progress.best = Some((epoch, distance));
+            best = Some(pair.average_flat.f_detach_copy()?);
         }
         epoch_done(&progress.history[first..]);
         progress.epoch = epoch;
@@ -181,6 +178,33 @@ fn row(epoch: usize, split: &str, task: &str, loss: f64, rows: u64, seconds: f64
         rows: rows as i64,
         seconds,
     }
+}
+
+/// Rows of the history for scores: the distance, and what was learnt from images of real ones, each class by
+/// its name where there are not too many.
+fn scored(
+    fit: &ImageFit,
+    epoch: usize,
+    split: &str,
+    scores: &Scores,
+    rows: u64,
+    seconds: f64,
+) -> Vec<Epoch> {
+    let row = |task: &str, score| row(epoch, split, task, score, rows, seconds);
+    let mut found = Vec::new();
+    if let Some(distance) = scores.distance {
+        found.push(row("frechet_distance", distance));
+    }
+    if let Some(lessons) = &scores.lessons {
+        found.push(row("tstr_accuracy", lessons.accuracy));
+        if fit.classes.len() <= SHOWN_CLASSES {
+            let each = fit.classes.iter().zip(&lessons.recall);
+            found.extend(each.filter_map(|(class, recall)| {
+                Some(row(&format!("tstr_recall {class}"), (*recall)?))
+            }));
+        }
+    }
+    found
 }
 
 /// Images that are all alike are of no use, whatever their score.
@@ -425,7 +449,7 @@ impl<'a> Pair<'a> {
     }
 
     /// What the average's images are like, as many as there are real ones.
-    fn score(&self, real: &Real, epoch: usize) -> Result<Score> {
+    fn score(&self, real: &Real, epoch: usize) -> Result<Found> {
         let _guard = tch::no_grad_guard();
         let mut sums = Looks::new(self.fit)?;
         let draws = Draws::new(&[self.fit.seed, epoch as u64, u64::MAX]);
@@ -447,15 +471,18 @@ impl<'a> Pair<'a> {
                 .f_round()?
                 .f_div_scalar(127.5)?
                 .f_sub_scalar(1.)?;
-            sums.add(self.fit, &images)?;
+            let classes: Vec<_> = match &labels {
+                Some(labels) => Vec::<i64>::try_from(labels)?
+                    .into_iter()
+                    .map(Some)
+                    .collect(),
+                None => Vec::new(),
+            };
+            sums.add(self.fit, &images, &classes)?;
             rows += now as u64;
         }
-        let distance = match (&real.features, sums.normal()?) {
-            (Some(real), Some(made)) => Some(real.distance(&made)?),
-            _ => None,
-        };
-        Ok(Score {
-            distance,
+        Ok(Found {
+            scores: real.score(self.fit, &sums)?,
             variety: sums.variety()?,
             rows,
         })
@@ -470,8 +497,8 @@ impl<'a> Pair<'a> {
 }
 
 /// What an epoch has come to.
-struct Score {
-    distance: Option<f64>,
+struct Found {
+    scores: Scores,
     variety: f64,
     rows: u64,
 }

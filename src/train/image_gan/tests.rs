@@ -25,6 +25,7 @@ fn train<'a>(
             size: [4, 4],
             classes: 2,
         },
+        classes: Box::leak(Box::new(["0", "1"].map(String::from))),
         train,
         eval: None,
         epochs: 30,
