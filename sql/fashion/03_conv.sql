@@ -13,8 +13,10 @@ CREATE MODEL fashion_conv OPTIONS (
 ) AS
 SELECT pixels, label FROM 'data/download/fashion/train.parquet';
 
--- One of each kind, as PNG files would hold them.
-SELECT label, image_png(pixels, 28, 28) AS picture FROM GENERATE(MODEL fashion_conv, n => 10) ORDER BY label;
+-- Drawn images come as pixels, like those of the query; image_png makes the bytes of a PNG file of them.
+-- A grid of all kinds: sqltorch images --model fashion_conv --n 100 --output conv.png
+SELECT label, count(*) AS images, round(avg(octet_length(image_png(pixels, 28, 28)))) AS png_bytes
+FROM GENERATE(MODEL fashion_conv, n => 1000) GROUP BY label ORDER BY label;
 
 -- Trained on synthetic, tested on real.
 DROP MODEL IF EXISTS tstr_conv;

@@ -196,6 +196,9 @@ fn plain_io(error: &io::Error) -> String {
     }
 }
 
+/// How the part of an error begins that tells a user what is wrong with a call.
+const NO_FUNCTION: &str = "No function matches the given name and argument types";
+
 /// Takes out what DataFusion writes around and between messages.
 fn tidy(text: &str) -> String {
     const NOISE: [&str; 7] = [
@@ -209,6 +212,8 @@ fn tidy(text: &str) -> String {
         "datafusion.public.",
     ];
     let text = text.split("\n\nbacktrace: ").next().unwrap_or_default();
+    // What stands before calls a wrong type of an argument a bug in DataFusion.
+    let text = text.find(NO_FUNCTION).map_or(text, |at| &text[at..]);
     let mut text = text.trim_end().trim_end_matches('.').to_string();
     for noise in NOISE {
         text = text.replace(noise, "");
@@ -247,6 +252,18 @@ mod tests {
             Failure::Error(text) => text,
             other => format!("{other:?}"),
         }
+    }
+
+    #[test]
+    fn a_wrong_argument_is_no_bug_in_datafusion() {
+        let error = "Internal error: Function 'avg' failed to match any signature.\nThis issue was likely caused \
+                     by a bug in DataFusion's code. No function matches the given name and argument types \
+                     'avg(Boolean)'. You might need to add explicit type casts.\n\tCandidate functions:\n\tavg(Float64)";
+        let text = text(DataFusionError::Plan(error.into()));
+        assert!(
+            text.starts_with("No function matches") && text.ends_with("avg(Float64)"),
+            "{text}"
+        );
     }
 
     #[test]

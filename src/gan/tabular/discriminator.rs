@@ -6,14 +6,11 @@ use super::generator::Drawn;
 use super::layout::Layout;
 use super::tuples::Conditioned;
 use crate::error::Result;
-use crate::layer::{Init, Path};
+use crate::layer::{Init, Path, leaky_relu};
 use crate::model::Config;
 
 /// Rows that the critic sees at once, as CTGAN has it.
 pub const PACK: i64 = 10;
-
-/// Slope of the leaky ReLUs on their left.
-const SLOPE: f64 = 0.2;
 
 /// The network.
 pub struct Discriminator {
@@ -121,13 +118,13 @@ impl Discriminator {
     pub fn see(&self, rows: &Tensor, given: &Conditioned) -> Result<Seen> {
         let mut x = rows.shallow_clone();
         for [weight, bias] in &self.trunk {
-            x = leaky(&x.f_mm(weight)?.f_add(bias)?)?;
+            x = leaky_relu(&x.f_mm(weight)?.f_add(bias)?)?;
         }
         let condition = self.layout.one_hot(&given.ids, Some(&given.given))?;
         let both = Tensor::f_cat(&[&x, &condition], 1)?;
         let packs = both.f_view([-1, PACK * both.size()[1]])?;
         let [[w0, b0], [w1, b1]] = &self.critic;
-        let hidden = leaky(&packs.f_mm(w0)?.f_add(b0)?)?;
+        let hidden = leaky_relu(&packs.f_mm(w0)?.f_add(b0)?)?;
         Ok(Seen {
             scores: hidden.f_mm(w1)?.f_add(b1)?.f_squeeze_dim(1)?,
             trunk: x,
@@ -192,9 +189,4 @@ impl Discriminator {
         let lengths = squares.f_add_scalar(1e-12)?.f_sqrt()?;
         Ok(lengths.f_sub_scalar(1.)?.f_square()?.f_mean(Kind::Float)?)
     }
-}
-
-fn leaky(x: &Tensor) -> Result<Tensor> {
-    Ok(x.f_clamp_min(0.)?
-        .f_add(&x.f_clamp_max(0.)?.f_mul_scalar(SLOPE)?)?)
 }

@@ -11,7 +11,7 @@ use datafusion::sql::sqlparser::ast::Query;
 use serde_json::Value;
 
 use super::super::call::Call;
-use super::super::options::{Read, names, text_map};
+use super::super::options::read::{Read, names, text_map};
 use super::tables::Judged;
 use crate::error::{Error, Result};
 use crate::feature::{ColumnOptions, Kind, Task, TaskKind, find_name, infer_columns};

@@ -35,7 +35,7 @@ use super::creation::{CancelOnDrop, Watch, blocking, spill_folder};
 use super::environment::Environment;
 use super::generate;
 use super::generate::constraint::{self, Constraint, kept};
-use super::options::{self, ModelOptions};
+use super::options::{ModelOptions, read};
 use super::rows::Rows;
 use super::settings::Settings;
 use super::statement::{Action, StatementNode};
@@ -108,7 +108,7 @@ pub fn plan(
         shape,
         constraints: constraints.collect::<Result<_>>()?,
         as_many,
-        seed: option(call, "seed", options::seed)?.unwrap_or(DEFAULT_SEED),
+        seed: option(call, "seed", read::seed)?.unwrap_or(DEFAULT_SEED),
         threads: settings.training_threads(),
         device: settings.device,
         progress: environment.progress(),
@@ -137,7 +137,7 @@ fn of_query(call: &Call, context: &mut dyn RelationPlannerContext) -> Result<Giv
     Ok(Given {
         shape: Shape::of(schema, &options)?,
         inputs: vec![real, synthetic],
-        constraints: option(call, "constraints", options::texts)?.unwrap_or_default(),
+        constraints: option(call, "constraints", read::texts)?.unwrap_or_default(),
         as_many: false,
     })
 }
@@ -154,9 +154,9 @@ fn of_model(
     let model = environment.model(&config, &call.model()?)?;
     let schema = model.generator()?.schema()?;
     let options = ModelOptions::parse(&model.manifest().options)?;
-    let rows = option(call, "n", options::count::<u64>)?;
+    let rows = option(call, "n", read::count::<u64>)?;
     let mut numbers = vec![("n", rows.unwrap_or(MAX_ROWS as u64))];
-    numbers.extend(option(call, "seed", options::seed)?.map(|seed| ("seed", seed)));
+    numbers.extend(option(call, "seed", read::seed)?.map(|seed| ("seed", seed)));
     let generate = Call::of_numbers("generate", model.name().to_string(), &numbers);
     let synthetic = Input {
         rows: "synthetic",
