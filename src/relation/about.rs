@@ -135,14 +135,13 @@ pub fn options(
     _: &mut dyn RelationPlannerContext,
 ) -> Result<LogicalPlan> {
     call.allow(0, &[])?;
-    let defaults = options::ModelOptions::default().to_map();
     let all = options::ALL;
     Rows::new()
         .text("option", all.iter().map(|o| Some(o.name)))
         .text(
             "default",
             all.iter()
-                .map(|o| defaults.get(o.name).map(options::to_sql)),
+                .map(|o| o.default().as_ref().map(options::to_sql)),
         )
         .text("summary", all.iter().map(|o| Some(o.summary)))
         .plan("options")

@@ -6,4 +6,5 @@ mod layering;
 mod models;
 mod predict;
 mod quality;
+mod readme;
 mod store;

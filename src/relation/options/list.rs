@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use super::ModelOptions;
 use super::read::*;
+use super::{ModelOptions, is_empty};
 
 /// One option of CREATE MODEL.
 pub struct OptionSpec {
@@ -13,6 +13,13 @@ pub struct OptionSpec {
     pub summary: &'static str,
     pub(super) set: fn(&mut ModelOptions, &Value) -> Result<(), String>,
     pub(super) get: fn(&ModelOptions) -> Value,
+}
+
+impl OptionSpec {
+    /// What it is where nothing is said; none where that is nothing, or depends on the rows.
+    pub fn default(&self) -> Option<Value> {
+        Some((self.get)(&ModelOptions::default())).filter(|value| !is_empty(value))
+    }
 }
 
 macro_rules! option {
