@@ -37,9 +37,12 @@ run() { "$sqltorch" --no-init --quiet --model-dir "$work/models" "$@"; }
     WHERE tab <> 2 OR n <= 200) TO '$rare'" >/dev/null
 [ -f "$runs" ] || echo 'rows,options,seed,task,tab,auc,positives' >"$runs"
 
+# done_before NAME OPTIONS SEED: whether that run is there.
+done_before() { KEY="$1,\"$2\",$3," awk 'index($0, ENVIRON["KEY"]) == 1 { found = 1 } END { exit !found }' "$runs"; }
+
 # learn NAME OPTIONS SEED MORE: an mmoe from the rows and MORE of them, unless that was done.
 learn() {
-  KEY="$1,\"$2\",$3," awk 'index($0, ENVIRON["KEY"]) == 1 { found = 1 } END { exit !found }' "$runs" && return 0
+  done_before "$1" "$2" "$3" && return 0
   echo "$1, seed $3" >&2
   run -c "
     CREATE OR REPLACE MODEL augmented OPTIONS (model_type = 'mmoe', input_label_cols = [$labels], $columns, $split,
@@ -60,6 +63,7 @@ for seed in $seeds; do
   learn 'likes repeated' '' "$seed" "UNION ALL SELECT t.* FROM '$rare' t CROSS JOIN generate_series(1, 6) WHERE is_like = 1 AND NOT held"
   for model in $models; do
     given=; [ "$model" = copula ] || given=$options
+    done_before "tab 2 of $model" "$given" "$seed" && done_before "likes of $model" "$given" "$seed" && continue
     run -c "
       CREATE OR REPLACE MODEL rare OPTIONS (model_type = '$model', input_label_cols = [$labels], $columns,
         seed = $seed ${given:+, $given}) AS SELECT * EXCEPT (held) FROM '$rare' WHERE NOT held;" >/dev/null

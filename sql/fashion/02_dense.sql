@@ -15,7 +15,7 @@ SELECT pixels, label FROM 'data/download/fashion/train.parquet';
 
 -- Drawn images come as pixels, like those of the query; image_png makes the bytes of a PNG file of them.
 -- A grid of all kinds: sqltorch images --model fashion_dense --n 100 --output dense.png
-SELECT label, count(*) AS images, round(avg(octet_length(image_png(pixels, 28, 28)))) AS png_bytes
+SELECT label, count(*) AS images, count(DISTINCT image_png(pixels, 28, 28)) AS different
 FROM GENERATE(MODEL fashion_dense, n => 1000) GROUP BY label ORDER BY label;
 
 -- Trained on synthetic, tested on real.

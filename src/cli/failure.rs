@@ -196,6 +196,9 @@ fn plain_io(error: &io::Error) -> String {
     }
 }
 
+/// What DataFusion says of errors that it did not expect.
+const NO_BUG: &str = "likely caused by a bug";
+
 /// How the part of an error begins that tells a user what is wrong with a call.
 const NO_FUNCTION: &str = "No function matches the given name and argument types";
 
@@ -212,8 +215,11 @@ fn tidy(text: &str) -> String {
         "datafusion.public.",
     ];
     let text = text.split("\n\nbacktrace: ").next().unwrap_or_default();
-    // What stands before calls a wrong type of an argument a bug in DataFusion.
-    let text = text.find(NO_FUNCTION).map_or(text, |at| &text[at..]);
+    // Some wrong types of arguments are called a bug in DataFusion, before what is wrong with them.
+    let text = match (text.find(NO_BUG), text.find(NO_FUNCTION)) {
+        (Some(bug), Some(at)) if bug < at => &text[at..],
+        _ => text,
+    };
     let mut text = text.trim_end().trim_end_matches('.').to_string();
     for noise in NOISE {
         text = text.replace(noise, "");

@@ -1,7 +1,5 @@
 //! `sqltorch images`: a grid of what a generator of images draws.
 
-use std::fs;
-
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use datafusion::arrow::compute::{cast, concat_batches};
 use datafusion::arrow::datatypes::{DataType, Field, Float64Type};
@@ -13,6 +11,7 @@ use sqltorch::image::{grid, png};
 use super::args::{EngineArgs, ImagesArgs};
 use super::failure::{Failure, Outcome};
 use super::interrupt::Workers;
+use super::new_file::NewFile;
 use super::output::print_lines;
 use super::session;
 
@@ -21,17 +20,10 @@ const LABEL_ROWS: usize = 2000;
 
 /// Draws the grid and prints what its rows show.
 pub fn run(workers: &Workers, args: ImagesArgs, options: &EngineArgs) -> Outcome {
-    if args.output.exists() && !args.overwrite {
-        return Err(Failure::Error(format!(
-            "{} exists; --overwrite replaces it",
-            args.output.display()
-        )));
-    }
+    let output = NewFile::at(&args.output, args.overwrite)?;
     let engine = session::engine(options, None)?;
-    let output = args.output.clone();
     let (picture, legend) = workers.run(async move { draw(&engine, &args).await })?;
-    fs::write(&output, picture)
-        .map_err(|e| Failure::io(format!("can't write {}", output.display()), &e))?;
+    output.write(&picture)?;
     print_lines(legend)
 }
 

@@ -11,6 +11,7 @@ mod idx;
 mod images;
 mod init;
 mod interrupt;
+mod new_file;
 mod output;
 mod progress;
 mod score;

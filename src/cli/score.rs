@@ -1,9 +1,6 @@
 //! `sqltorch score`: Parquet in, Parquet with predictions out, in one pass and bounded memory.
 
-use std::fs::{File, Permissions};
-use std::io;
-use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Instant;
 
 use datafusion::arrow::array::RecordBatch;
@@ -25,6 +22,7 @@ use tempfile::NamedTempFile;
 use super::args::{EngineArgs, ScoreArgs};
 use super::failure::{Failure, Outcome};
 use super::interrupt::Workers;
+use super::new_file::NewFile;
 use super::progress;
 use super::session;
 
@@ -71,17 +69,7 @@ fn check_paths(args: &ScoreArgs) -> Outcome {
             args.output.display()
         )));
     }
-    if args.output.exists() && !args.overwrite {
-        return Err(exists(&args.output));
-    }
-    Ok(())
-}
-
-fn exists(output: &Path) -> Failure {
-    Failure::Error(format!(
-        "{} exists; --overwrite replaces it",
-        output.display()
-    ))
+    NewFile::at(&args.output, args.overwrite).map(drop)
 }
 
 /// The statement that does it. Every name and path is quoted, the condition is checked to be one
@@ -167,7 +155,7 @@ async fn score(engine: &Engine, query: &str, args: &ScoreArgs, bar: &ProgressBar
         }
     })?;
     let mut batches = plan.execute_stream().await?;
-    let mut file = Output::create(&args.output, batches.schema())?;
+    let mut file = Output::create(&args.output, args.overwrite, batches.schema())?;
     let mut rows = 0;
     while let Some(batch) = batches.next().await {
         let batch = batch?;
@@ -189,87 +177,43 @@ async fn score(engine: &Engine, query: &str, args: &ScoreArgs, bar: &ProgressBar
         });
         bar.tick();
     }
-    file.publish(args.overwrite)?;
+    file.publish()?;
     Ok(rows)
 }
 
 /// A Parquet file that has no name until it is complete; dropped before that, it is removed.
 pub struct Output {
-    path: PathBuf,
+    new: NewFile,
     writer: ArrowWriter<NamedTempFile>,
 }
 
 impl Output {
     /// Opens a hidden file beside `path`.
-    pub fn create(path: &Path, schema: SchemaRef) -> Outcome<Self> {
-        let name = path
-            .file_name()
-            .ok_or_else(|| Failure::Error(format!("{} is not a file name", path.display())))?;
-        let hidden = format!(".{}.", name.to_string_lossy());
-        let file = tempfile::Builder::new()
-            .prefix(&hidden)
-            .suffix(".tmp")
-            // As any file that a user makes: the umask decides, not this program.
-            .permissions(Permissions::from_mode(0o666))
-            .tempfile_in(folder_of(path))
-            .map_err(|error| cannot_write(path, &error))?;
+    pub fn create(path: &Path, overwrite: bool, schema: SchemaRef) -> Outcome<Self> {
+        let new = NewFile::at(path, overwrite)?;
         let properties = WriterProperties::builder()
             .set_compression(Compression::ZSTD(ZstdLevel::default()))
             .set_max_row_group_bytes(Some(ROW_GROUP_BYTES))
             .set_created_by(concat!("sqltorch ", env!("CARGO_PKG_VERSION")).into())
             .build();
-        let writer = ArrowWriter::try_new(file, schema, Some(properties))
+        let writer = ArrowWriter::try_new(new.open()?, schema, Some(properties))
             .map_err(|error| refused(path, error))?;
-        Ok(Self {
-            path: path.to_path_buf(),
-            writer,
-        })
+        Ok(Self { new, writer })
     }
 
     /// Appends rows.
     pub fn write(&mut self, batch: &RecordBatch) -> Outcome {
-        let path = &self.path;
-        self.writer
-            .write(batch)
-            .map_err(|error| refused(path, error))
+        let written = self.writer.write(batch);
+        written.map_err(|error| refused(self.new.path(), error))
     }
 
     /// Brings everything to the disk, then gives the file its name.
-    pub fn publish(self, overwrite: bool) -> Outcome {
-        let Self { path, writer } = self;
-        let file = writer.into_inner().map_err(|error| refused(&path, error))?;
-        let synced = file.as_file().sync_all();
-        synced.map_err(|error| cannot_write(&path, &error))?;
-        let published = match overwrite {
-            true => file.persist(&path),
-            false => file.persist_noclobber(&path),
-        };
-        published.map_err(|error| match error.error.kind() {
-            io::ErrorKind::AlreadyExists => exists(&path),
-            _ => cannot_write(&path, &error.error),
-        })?;
-        File::open(folder_of(&path))
-            .and_then(|folder| folder.sync_all())
-            .map_err(|error| cannot_write(&path, &error))
+    pub fn publish(self) -> Outcome {
+        let Self { new, writer } = self;
+        let file = writer.into_inner();
+        let file = file.map_err(|error| refused(new.path(), error))?;
+        new.publish(file)
     }
-}
-
-fn folder_of(path: &Path) -> &Path {
-    match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    }
-}
-
-fn cannot_write(path: &Path, error: &io::Error) -> Failure {
-    let reason = match error.kind() {
-        io::ErrorKind::NotFound => io::Error::other("no such folder"),
-        kind => match error.raw_os_error() {
-            Some(number) => io::Error::from_raw_os_error(number),
-            None => io::Error::new(kind, error.to_string()),
-        },
-    };
-    Failure::io(format!("can't write {}", path.display()), &reason)
 }
 
 fn refused(path: &Path, error: ParquetError) -> Failure {

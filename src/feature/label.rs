@@ -109,14 +109,7 @@ impl Reader {
             TaskKind::MultiClass(_) => return self.read_classes(array, out, hashes),
             TaskKind::Binary => {
                 number::read(array, out)?;
-                let wrong = |v: &&f64| !v.is_nan() && **v != 0.0 && **v != 1.0;
-                if let Some(value) = out.iter().find(wrong) {
-                    let name = &self.name;
-                    return Err(Error::execution(format!(
-                        "label \"{name}\" holds {value}: other than 0, 1 and NULL needs \
-                         tasks = {{'{name}': 'multiclass'}} or tasks = {{'{name}': 'regression'}}"
-                    )));
-                }
+                check_binary(&self.name, out)?;
             }
             TaskKind::Regression(target) => {
                 number::read(array, out)?;
@@ -320,6 +313,18 @@ pub(super) fn check(task: &Task, count: &LabelCount, part: &str) -> Result<()> {
     Err(Error::execution(format!(
         "label \"{name}\" is constant{part}: every row has {value}"
     )))
+}
+
+/// A binary label is 0, 1 or NULL.
+pub fn check_binary(name: &str, values: &[f64]) -> Result<()> {
+    let wrong = |v: &&f64| !v.is_nan() && **v != 0.0 && **v != 1.0;
+    match values.iter().find(wrong) {
+        None => Ok(()),
+        Some(value) => Err(Error::execution(format!(
+            "label \"{name}\" holds {value}: other than 0, 1 and NULL needs tasks = {{'{name}': 'multiclass'}} or \
+             tasks = {{'{name}': 'regression'}}"
+        ))),
+    }
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 
 use super::budget::Charge;
 use super::chunks::read_words;
+use super::hash::mix;
 use super::label::{LabelCount, fill_funnel};
 use super::layout::EncodedBatch;
 use super::scale::Finisher;
@@ -95,6 +96,36 @@ impl RowSet {
     /// What the labels of a task are like, behind an end of the funnel too.
     pub fn labels(&self, task: usize) -> &LabelCount {
         &self.inner.labels[task]
+    }
+
+    /// A hash of all rows, in whatever order.
+    ///
+    /// # Errors
+    /// `Io` when spilled rows can't be read.
+    pub fn digest(&self) -> Result<u64> {
+        let mut batches = self.batches(1024, Order::Stored);
+        let mut encoded = EncodedBatch::default();
+        let mut sum = 0u64;
+        while batches.next_into(&mut encoded)? {
+            let rows = encoded.rows.max(1);
+            let [ids, numbers, labels] = [
+                &encoded.ids.len(),
+                &encoded.dense.len(),
+                &encoded.labels.len(),
+            ]
+            .map(|values| values / rows);
+            for row in 0..encoded.rows {
+                let ids = encoded.ids[row * ids..][..ids].iter().map(|id| *id as u32);
+                let numbers = encoded.dense[row * numbers..][..numbers].iter();
+                let labels = encoded.labels[row * labels..][..labels].iter();
+                let numbers = numbers.chain(labels).map(|number| number.to_bits());
+                let hash = ids
+                    .chain(numbers)
+                    .fold(0, |hash, word| mix(hash ^ u64::from(word)));
+                sum = sum.wrapping_add(mix(hash));
+            }
+        }
+        Ok(sum)
     }
 
     /// Rows in memory that consist of their number, an id.

@@ -14,8 +14,8 @@ use super::environment::Environment;
 use super::evaluate_synthetic::EpochJudge;
 use super::generate::constraint;
 use crate::error::{Error, Result};
-use crate::feature::table::{Codec, CodecOptions, Collector, TableSpec};
-use crate::feature::{Charge, FittedSpec, find_name};
+use crate::feature::table::{Codec, CodecOptions, Collector, PartitionCollector, TableSpec};
+use crate::feature::{Charge, FittedSpec, Task, TaskKind, find_name};
 use crate::gan::{Design, Makes, RowDesign};
 use crate::store::{Draft, FittedModel, GeneratorSpec};
 use crate::tensor::catch;
@@ -45,6 +45,13 @@ pub fn plan(
             let schema = input.schema();
             let spec = TableSpec::infer(schema.as_arrow(), &options.columns, &options.funnel)?;
             constraint::plan(&options.constraints, schema, context)?;
+            if design.fit.is_none() && spec.features().fields().is_empty() {
+                return Err(Error::plan(format!(
+                    "no column is left to draw beside the labels, which model_type = '{}' draws as often as they \
+                     are; model_type = 'copula' takes labels alone",
+                    options.model_type
+                )));
+            }
             let config = context.context_provider().options();
             let predictor = options.predictor.as_ref();
             let predictor = predictor.map(|name| environment.predictor(config, name));
@@ -73,11 +80,15 @@ fn check_predictor(predictor: &FittedModel, spec: &TableSpec) -> Result<()> {
         .map_err(|e| Error::plan(format!("option predictor, model {name}: {e}")))?;
     let labels = spec.label_names();
     let tasks = &predictor.manifest().tasks;
-    let is_label = |task: &String| find_name(labels.iter().copied(), task).is_some();
-    match tasks.iter().any(is_label) {
+    let is_label = |task: &Task| {
+        let of_classes = !matches!(task.kind, TaskKind::Regression(_));
+        of_classes && find_name(labels.iter().copied(), &task.name).is_some()
+    };
+    match encoder.layout().tasks.iter().any(is_label) {
         true => Ok(()),
         false => Err(Error::plan(format!(
-            "option predictor: model {name} predicts none of these labels; it has: {}; input_label_cols has: {}",
+            "option predictor: model {name} predicts none of these labels as classes; it has: {}; input_label_cols \
+             has: {}",
             tasks.join(", "),
             labels.join(", ")
         ))),
@@ -94,26 +105,32 @@ struct Rows {
 }
 
 impl Recipe for Rows {
-    type Reader = ();
-    type Part = Collector;
+    type Reader = Collector;
+    type Part = PartitionCollector;
 
-    fn reader(&self, _: &Run) -> Result<()> {
-        Ok(())
-    }
-
-    fn part(&self, (): &(), run: &Run) -> Result<Collector> {
+    fn reader(&self, run: &Run) -> Result<Collector> {
         let seed = run.statement.options.train.seed;
-        Collector::new(&self.spec, seed, run.budget.clone())
+        Ok(Collector::new(&self.spec, seed, run.budget.clone()))
     }
 
-    fn push(part: &mut Collector, batch: &RecordBatch) -> Result<()> {
+    fn part(&self, reader: &Collector, _: &Run) -> Result<PartitionCollector> {
+        reader.partition()
+    }
+
+    fn push(part: &mut PartitionCollector, batch: &RecordBatch) -> Result<()> {
         part.push(batch)
     }
 
-    fn learn(&self, (): (), parts: Vec<Collector>, run: &Run, draft: &Draft) -> Result<()> {
+    fn learn(
+        &self,
+        reader: Collector,
+        parts: Vec<PartitionCollector>,
+        run: &Run,
+        draft: &Draft,
+    ) -> Result<()> {
         let options = &run.statement.options;
         let start = Instant::now();
-        let collected = Collector::join(parts)?;
+        let collected = reader.finish(parts)?;
         let coding = CodecOptions {
             keep: options.columns.max_vocabulary.unwrap_or(KEPT),
             groups: options.columns.hash_buckets.unwrap_or(GROUPS) as usize,
@@ -147,9 +164,18 @@ impl Recipe for Rows {
                 let (rows, columns) = (&collected.rows, &options.columns);
                 let seed = options.train.seed;
                 let judge = EpochJudge::new(&codec, rows, columns, seed, &go_on)?;
-                let checkpoints = run.checkpoint(collected.seen);
-                let mut charge = Charge::new(run.budget.clone());
                 let predictor = self.predictor.as_ref();
+                let checkpoints = run.checkpoint(
+                    draft,
+                    [
+                        ("content of the rows", collected.digest.into()),
+                        (
+                            "predictor's content",
+                            predictor.map(FittedModel::digest).into(),
+                        ),
+                    ],
+                )?;
+                let mut charge = Charge::new(run.budget.clone());
                 let predictor = predictor
                     .map(|model| model.network(&mut charge))
                     .transpose()?;

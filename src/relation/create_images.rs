@@ -135,7 +135,7 @@ impl Recipe for Images {
         draft: &Draft,
     ) -> Result<()> {
         let fitted = reader.finish(parts)?;
-        let trained = self.train(&fitted, run)?;
+        let trained = self.train(&fitted, run, draft)?;
         run.check()?;
         let manifest = run.statement.manifest(self.learned(&fitted, &trained))?;
         draft.write(&manifest, None, &trained.params)
@@ -143,7 +143,7 @@ impl Recipe for Images {
 }
 
 impl Images {
-    fn train(&self, fitted: &Fitted, run: &Run) -> Result<TrainedImages> {
+    fn train(&self, fitted: &Fitted, run: &Run, draft: &Draft) -> Result<TrainedImages> {
         let statement = &run.statement;
         let options = &statement.options.train;
         let device = device::select(statement.device.parse()?)?;
@@ -157,7 +157,15 @@ impl Images {
             Some(TaskKind::MultiClass(classes)) => &classes.values[..],
             _ => &[],
         };
-        let checkpoints = run.checkpoint(fitted.train.rows() + fitted.eval.rows());
+        let judged = self.judge.as_ref().map(FittedModel::digest);
+        let checkpoints = run.checkpoint(
+            draft,
+            [
+                ("content of the images", fitted.train.digest()?.into()),
+                ("classifier's content", judged.into()),
+                ("number of threads", statement.threads.into()),
+            ],
+        )?;
         let fit = ImageFit {
             design: self.design,
             spec: ImageSpec {

@@ -15,6 +15,7 @@ use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::stream::RecordBatchReceiverStreamBuilder;
 use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties};
 use futures::StreamExt;
+use serde_json::Value;
 use tokio::sync::mpsc::Sender;
 
 use super::budget::PoolBudget;
@@ -272,15 +273,28 @@ impl Run {
         self.watch.event(event)
     }
 
-    /// Where a training on so many rows keeps what it needs to go on after an interruption.
-    pub fn checkpoint(&self, rows: u64) -> CheckpointFile {
+    /// Where a training keeps what it needs to go on after an interruption. Beside the statement its losses
+    /// depend on what `more` names.
+    ///
+    /// # Errors
+    /// As the device can't be had.
+    pub fn checkpoint<const N: usize>(
+        &self,
+        draft: &Draft,
+        more: [(&str, Value); N],
+    ) -> Result<CheckpointFile> {
         let statement = &self.statement;
+        let device = device::select(statement.device.parse()?)?;
+        let products = device::products(statement.precision, device);
         let mut about = statement.options.to_map();
         about.insert("query".into(), statement.query.clone().into());
         about.insert("transform".into(), statement.transform.clone().into());
-        about.insert("number of rows".into(), rows.into());
+        about.insert("device".into(), format!("{device:?}").into());
+        let precision = device::precision_name(products);
+        about.insert("precision".into(), precision.into());
+        about.extend(more.map(|(name, value)| (name.into(), value)));
         let (name, resume) = (&statement.name, statement.options.resume);
-        statement.store.checkpoint(name, about, resume)
+        Ok(statement.store.checkpoint(name, draft, about, resume))
     }
 
     /// Becomes true when the statement is cancelled.

@@ -175,15 +175,16 @@ impl Store {
         Draft::new(&self.root, name, last + 1)
     }
 
-    /// The checkpoint of a training of model `name` which is what `statement` says; `resume` is whether the
-    /// training is to go on from the one that is there.
+    /// The checkpoint of a training of model `name` which is what `statement` says and makes `draft`; `resume`
+    /// is whether the training is to go on from the one that is there.
     pub fn checkpoint(
         &self,
         name: &str,
+        draft: &Draft,
         statement: Map<String, Value>,
         resume: bool,
     ) -> CheckpointFile {
-        CheckpointFile::new(&self.root, name, statement, resume)
+        CheckpointFile::new(&self.root, name, draft, statement, resume)
     }
 
     /// Publishes `draft` as a new model, or with `or_replace` as a version of it that becomes the
@@ -224,7 +225,12 @@ impl Store {
     pub fn remove(&self, name: &ModelName) -> Result<()> {
         let lock = self.lock()?;
         let folder = self.root.join(&name.name);
-        if !self.exists(&name.name) || name.version.is_some() {
+        let is_whole = name.version.is_none();
+        if !self.exists(&name.name) && is_whole && checkpoint::remove(&self.root, &name.name) {
+            // All that there was of it.
+            return Ok(());
+        }
+        if !self.exists(&name.name) || !is_whole {
             self.resolve(name)?;
         }
         let versions = self.versions(&name.name);

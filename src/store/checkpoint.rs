@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use tch::Tensor;
 
 use super::checksum;
-use super::draft::sync;
+use super::draft::{Draft, sync};
 use crate::error::{Error, Result};
 use crate::train::checkpoint::{Checkpoint, Checkpoints, Progress};
 
@@ -25,6 +25,8 @@ const SUM: &str = "sha256";
 /// The checkpoint of one statement's training.
 pub struct CheckpointFile {
     path: PathBuf,
+    /// A folder on the same disk that vanishes with the training.
+    scratch: PathBuf,
     statement: Map<String, Value>,
     resume: bool,
 }
@@ -38,16 +40,18 @@ struct About {
 }
 
 impl CheckpointFile {
-    /// That of a training of model `name` in `root` which is what `statement` says; `resume` is whether it
-    /// is to go on from the one that is there.
+    /// That of a training of model `name` in `root` which is what `statement` says and makes `draft`; `resume`
+    /// is whether it is to go on from the one that is there.
     pub(super) fn new(
         root: &Path,
         name: &str,
+        draft: &Draft,
         statement: Map<String, Value>,
         resume: bool,
     ) -> Self {
         Self {
             path: path(root, name),
+            scratch: draft.scratch(),
             statement,
             resume,
         }
@@ -114,25 +118,20 @@ impl Checkpoints for CheckpointFile {
         let sum = sum(&tensors, &about)?;
         tensors.push((ABOUT.into(), Tensor::f_from_slice(&about)?));
         tensors.push((SUM.into(), Tensor::f_from_slice(sum.as_bytes())?));
-        let folder = self.path.parent().unwrap_or(Path::new("."));
         let fail = |e| Error::io(format!("can't write {}", self.path.display()), e);
-        // Vanishes when it is not renamed.
-        let new = tempfile::Builder::new()
-            .prefix(PREFIX)
-            .tempfile_in(folder)
-            .map_err(fail)?;
-        Tensor::write_safetensors(&tensors, new.path())
-            .map_err(|e| Error::execution(format!("can't write {}: {e}", self.path.display())))?;
-        sync(new.path())?;
-        new.persist(&self.path).map_err(|e| fail(e.error))?;
+        let new = self.scratch.join("checkpoint");
+        Tensor::write_safetensors(&tensors, &new)
+            .map_err(|e| Error::execution(format!("can't write {}: {e}", new.display())))?;
+        sync(&new)?;
+        std::fs::rename(&new, &self.path).map_err(fail)?;
         Ok(())
     }
 }
 
-/// Removes the checkpoint of model `name`, if there is one.
-pub(super) fn remove(root: &Path, name: &str) {
+/// Removes the checkpoint of model `name`; whether there was one.
+pub(super) fn remove(root: &Path, name: &str) -> bool {
     // One that can't be removed is asked about when somebody resumes.
-    let _ = std::fs::remove_file(path(root, name));
+    std::fs::remove_file(path(root, name)).is_ok()
 }
 
 fn path(root: &Path, name: &str) -> PathBuf {
@@ -166,6 +165,8 @@ mod tests {
     fn checkpoint() -> Checkpoint {
         let mut checkpoint = Checkpoint::default();
         checkpoint.progress.epoch = 3;
+        // No decimal fraction of few digits.
+        checkpoint.progress.best = Some((2, 1.0006 / 7.));
         checkpoint.add("weights", &Tensor::from_slice(&[1f32, 2.]));
         checkpoint.count("step", 7);
         checkpoint
@@ -174,22 +175,25 @@ mod tests {
     #[test]
     fn a_checkpoint_comes_back_to_who_asks_for_it() {
         let root = tempfile::tempdir().unwrap();
-        let file = |resume| CheckpointFile::new(root.path(), "m", statement(5), resume);
+        let draft = Draft::new(root.path(), "m", 1).unwrap();
+        let file = |resume| CheckpointFile::new(root.path(), "m", &draft, statement(5), resume);
         assert!(file(true).load().unwrap().is_none());
         file(false).save(&checkpoint()).unwrap();
         assert!(file(false).load().unwrap().is_none());
         let found = file(true).load().unwrap().unwrap();
-        assert_eq!(found.progress.epoch, 3);
+        assert_eq!(found.progress, checkpoint().progress);
         assert_eq!(found.counted("step").unwrap(), 7);
-        assert_eq!(std::fs::read_dir(root.path()).unwrap().count(), 1);
-        remove(root.path(), "m");
+        assert_eq!(std::fs::read_dir(root.path()).unwrap().count(), 2);
+        assert!(remove(root.path(), "m"));
+        assert!(!remove(root.path(), "m"));
         assert!(file(true).load().unwrap().is_none());
     }
 
     #[test]
     fn that_of_another_training_is_refused() {
         let root = tempfile::tempdir().unwrap();
-        let file = |epochs| CheckpointFile::new(root.path(), "m", statement(epochs), true);
+        let draft = Draft::new(root.path(), "m", 1).unwrap();
+        let file = |epochs| CheckpointFile::new(root.path(), "m", &draft, statement(epochs), true);
         file(5).save(&checkpoint()).unwrap();
         let error = file(6).load().unwrap_err().to_string();
         assert!(error.contains("another epochs, 5, not 6"), "{error}");
@@ -198,7 +202,8 @@ mod tests {
     #[test]
     fn a_damaged_one_is_refused() {
         let root = tempfile::tempdir().unwrap();
-        let file = CheckpointFile::new(root.path(), "m", statement(5), true);
+        let draft = Draft::new(root.path(), "m", 1).unwrap();
+        let file = CheckpointFile::new(root.path(), "m", &draft, statement(5), true);
         file.save(&checkpoint()).unwrap();
         let good = std::fs::read(&file.path).unwrap();
         // The first 8 bytes are the header's length, the header ends in blanks.

@@ -46,11 +46,6 @@ impl Side {
         Ok((side, leaves))
     }
 
-    /// How many there are.
-    pub fn weights(&self) -> usize {
-        self.flat.numel()
-    }
-
     /// One step down `loss`.
     ///
     /// # Errors

@@ -99,7 +99,8 @@ impl<'a> Bridge<'a> {
         }
         match found.is_empty() {
             true => Err(Error::plan(
-                "option predictor: the model predicts none of the labels of these rows",
+                "option predictor: the model predicts none of the labels whose tuples are drawn; of labels with many \
+                 classes the one with the most is drawn by itself",
             )),
             false => Ok(found),
         }

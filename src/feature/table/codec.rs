@@ -14,8 +14,9 @@ use super::number::{Number, Piece, Spans};
 use super::roles::{How, TableColumn, TableSpec};
 use super::value::{cast, from_numbers, is_number, to_numbers, to_texts};
 use crate::error::{Error, Result};
-use crate::feature::FeatureInfo;
+use crate::feature::label::check_binary;
 use crate::feature::spec::Role;
+use crate::feature::{FeatureInfo, numbers};
 
 /// Different numbers of a column that are still taken as categories.
 const FEW: usize = 50;
@@ -325,6 +326,9 @@ fn fit_column(
             field.name(),
             field.data_type()
         )));
+    }
+    if column.is_binary {
+        check_binary(field.name(), &numbers(array)?)?;
     }
     let texts = match column.how {
         How::Number => None,

@@ -3,8 +3,9 @@
 //! A row is coded as *units*. A unit has one *slot* out of so many: a category, a group of rare ones,
 //! NULL, a value that numbers repeat often, or a *span*, a mode of their mixture or a piece of their
 //! axis. Where the slot is a span there is a *place* in it too, whose distribution in the training rows
-//! is standard normal. Every column is a unit but for the labels: all of them together are one unit,
-//! whose slots are the tuples of labels that there are, so that no other tuple can ever be drawn.
+//! is standard normal. Every column is a unit but for the labels that are classes: all of them together are
+//! one unit, whose slots are the tuples of labels that there are, so that no other tuple can ever be drawn;
+//! where there are too many tuples the label with the most classes is a unit of its own.
 //!
 //! Decoding gives the columns' own types. Whole numbers stay whole, and keep a common step; others keep
 //! their decimals; all stay between the smallest and the largest value of the training rows.
@@ -22,6 +23,7 @@ mod mixture;
 pub mod normal;
 mod number;
 mod roles;
+mod sample;
 mod value;
 
 #[cfg(test)]
@@ -29,7 +31,8 @@ mod tests;
 
 pub use bridge::{Bridge, SharedTask};
 pub use codec::{Codec, CodecOptions, Coded, Decoder, UnitKind};
-pub use collect::Collector;
+pub use collect::{Collector, PartitionCollector};
 pub use condition::Allowed;
 pub use draw::Draws;
 pub use roles::TableSpec;
+pub use sample::{RowHasher, Sample};

@@ -31,6 +31,8 @@ pub struct TableColumn {
     pub(super) role: Role,
     /// How it is coded.
     pub(super) how: How,
+    /// Whether it is a binary label.
+    pub(super) is_binary: bool,
     /// Why so.
     pub(super) reason: String,
 }
@@ -91,6 +93,8 @@ impl TableSpec {
             let how = match (label.map(|label| &tasks[label].kind), decided.kind) {
                 (Some(TaskKind::Regression(_)), _) => How::Number,
                 (Some(_), _) | (None, Kind::Category | Kind::Ignored) => How::Category,
+                // BOOLEAN, which other models read as a number where they are asked to.
+                (None, Kind::Number) if !value::is_number(field.data_type()) => How::Category,
                 (None, Kind::Number) if asked(&options.numeric_cols) => How::Number,
                 (None, Kind::Number | Kind::Time) => How::Either,
                 (None, _) => return Err(unusable(field)),
@@ -103,6 +107,7 @@ impl TableSpec {
                 field: field.as_ref().clone(),
                 role: decided.role,
                 how,
+                is_binary: label.is_some_and(|label| tasks[label].kind == TaskKind::Binary),
                 reason: decided.reason,
             });
         }

@@ -231,7 +231,9 @@ fn a_predictor_without_a_common_label_is_refused() {
         .err()
         .unwrap();
     assert!(
-        error.to_string().contains("predicts none of the labels"),
+        error
+            .to_string()
+            .contains("predicts none of the labels whose tuples are drawn"),
         "{error}"
     );
 }

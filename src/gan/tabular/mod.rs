@@ -74,6 +74,9 @@ const OPTIONS: &[&str] = &{
     all
 };
 
+/// Rows times slots that are drawn at once at the most: each takes a few numbers.
+const CELLS: usize = 1 << 22;
+
 /// A trained generator with the tuples of labels.
 pub struct Sampler {
     /// The network.
@@ -100,22 +103,38 @@ impl TableGenerator for Sampler {
             slots: vec![Vec::new(); units],
             places: vec![Vec::new(); units],
         };
-        if rows == 0 {
-            return Ok(coded);
+        let most = (CELLS / layout.width().max(1) as usize).max(1);
+        for from in (0..rows).step_by(most) {
+            self.draw_some(most.min(rows - from), allowed, draws, &mut coded)?;
         }
+        Ok(coded)
+    }
+}
+
+impl Sampler {
+    /// Appends `rows` rows.
+    fn draw_some(
+        &self,
+        rows: usize,
+        allowed: &Allowed,
+        draws: &mut Draws,
+        coded: &mut Coded,
+    ) -> Result<()> {
+        let layout = self.generator.layout();
         let given = self.tuples.conditions(layout, rows, allowed, draws)?;
         let noise = self.generator.noise(rows, draws)?;
         let drawn = self.generator.draw(&noise, &given, Sample::Hard)?;
-        for unit in 0..units {
+        for unit in 0..layout.units() {
             let ids = drawn.ids[unit].f_sub_scalar(layout.offset(unit))?;
             let ids = ids.f_to_kind(Kind::Int64)?.f_to_device(Device::Cpu)?;
             let ids = Vec::<i64>::try_from(&ids)?;
-            coded.slots[unit] = ids.into_iter().map(|id| id as u32).collect();
+            coded.slots[unit].extend(ids.into_iter().map(|id| id as u32));
             if let Some(place) = &drawn.places[unit] {
-                coded.places[unit] = Vec::<f32>::try_from(&place.f_to_kind(Kind::Float)?)?;
+                let places = Vec::<f32>::try_from(&place.f_to_kind(Kind::Float)?)?;
+                coded.places[unit].extend(places);
             }
         }
-        Ok(coded)
+        Ok(())
     }
 }
 

@@ -12,7 +12,7 @@ use crate::feature::{ColumnOptions, find_name};
 use crate::metric::synthetic::closeness::Closeness;
 use crate::train::adversarial::Judge;
 
-/// Compares the rows of an epoch with those that the generator learns from.
+/// Compares the rows of an epoch with real ones that were held back.
 pub struct EpochJudge<'a> {
     shape: Shape,
     /// Positions in a row of the columns of the shape.

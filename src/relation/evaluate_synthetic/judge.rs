@@ -54,7 +54,8 @@ pub fn metric(kind: &TaskKind) -> &'static str {
 
 impl Judge<'_> {
     /// The metric of every label over `test`, learnt from `train`. `varies` says which labels have
-    /// something to be learnt from; the others have no score.
+    /// something to be learnt from; the others have no score, and none has where `teaches` says that no
+    /// feature varies.
     ///
     /// # Errors
     /// As a fit and a training.
@@ -63,6 +64,7 @@ impl Judge<'_> {
         train: &RecordBatch,
         test: &RecordBatch,
         varies: &[bool],
+        teaches: bool,
     ) -> Result<Vec<Option<f64>>> {
         let mut columns = self.columns.clone();
         columns.labels.clear();
@@ -74,8 +76,7 @@ impl Judge<'_> {
         }
         let labels = columns.labels.clone();
         columns.label_types.retain(|name, _| labels.contains(name));
-        let without_features = train.num_columns() == varies.len();
-        if labels.is_empty() || without_features || test.num_rows() == 0 {
+        if labels.is_empty() || !teaches || test.num_rows() == 0 {
             return Ok(vec![None; varies.len()]);
         }
         let (train, split) = marked(train, false)?;

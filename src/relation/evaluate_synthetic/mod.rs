@@ -13,7 +13,6 @@
 mod columns;
 mod epochs;
 mod judge;
-mod sample;
 mod scores;
 mod tables;
 
@@ -42,12 +41,13 @@ use super::statement::{Action, StatementNode};
 use crate::device::Choice;
 use crate::error::{Error, Result};
 use crate::feature::Budget;
+use crate::feature::table::{RowHasher, Sample};
 use crate::metric::synthetic::{Column, NULL};
+use crate::store::GeneratorSpec;
 use crate::train::{Progress, TrainingEvent};
 use columns::{Input, Shape, aligned, column_options, option};
 pub use epochs::EpochJudge;
 use judge::Judge;
-use sample::Sample;
 use scores::{Score, Tables, Three};
 use tables::{Reader, independent};
 
@@ -152,7 +152,14 @@ fn of_model(
     call.allow(2, &OF_MODEL)?;
     let config = context.context_provider().options().clone();
     let model = environment.model(&config, &call.model()?)?;
-    let schema = model.generator()?.schema()?;
+    let generator = model.generator()?;
+    if let GeneratorSpec::Images(_) = generator {
+        return Err(Error::plan(format!(
+            "EVALUATE_SYNTHETIC judges rows, and model {} draws images: TRAINING_INFO has their scores",
+            model.name()
+        )));
+    }
+    let schema = generator.schema()?;
     let options = ModelOptions::parse(&model.manifest().options)?;
     let rows = option(call, "n", read::count::<u64>)?;
     let mut numbers = vec![("n", rows.unwrap_or(MAX_ROWS as u64))];
@@ -258,20 +265,24 @@ impl EvaluateSynthetic {
             Arc::new(PoolBudget::new("EVALUATE_SYNTHETIC", context.memory_pool()));
         let divided = inputs.len() == 2;
         let mut samples: Vec<RecordBatch> = Vec::new();
+        let mut charges = Vec::new();
         for (input, what) in inputs.into_iter().zip(["real", "synthetic", "held-out"]) {
             let enough = samples
                 .first()
                 .filter(|_| self.as_many && what == "synthetic");
             let enough = enough.map_or(u64::MAX, |real| to_learn_from(real, divided) as u64);
             let schema = input.schema();
-            let mut sample = Sample::new(schema, MAX_ROWS, self.seed, budget.clone())?;
+            let hasher = RowHasher::new(&schema)?;
+            let limit = MAX_ROWS..=MAX_ROWS;
+            let mut sample = Sample::new(schema, limit, 1, self.seed, budget.clone());
             let mut stream = execute_stream(input, context.clone())?;
             while sample.rows() < enough
                 && let Some(batch) = stream.next().await
             {
                 let batch = batch?;
                 let wanted = (enough - sample.rows()).min(batch.num_rows() as u64);
-                sample.push(&batch.slice(0, wanted as usize))?;
+                let batch = batch.slice(0, wanted as usize);
+                sample.push(&batch, &hasher.hashes(&batch)?)?;
                 watch.event(&TrainingEvent::Reading {
                     rows: sample.rows(),
                 });
@@ -281,7 +292,9 @@ impl EvaluateSynthetic {
                     "no {what} rows to compare: the query returned 0 rows"
                 )));
             }
-            samples.push(sample.finish()?);
+            let sampled = sample.finish()?;
+            samples.push(sampled.rows);
+            charges.push(sampled.charge);
         }
         let spill_dir = spill_folder(&context, std::env::temp_dir());
         blocking(move || {
@@ -296,6 +309,7 @@ impl EvaluateSynthetic {
                 watch: &watch,
             };
             let scores = self.scores(&compared, &judge)?;
+            drop(charges);
             table(&scores).batch()
         })
         .await
@@ -323,11 +337,18 @@ impl EvaluateSynthetic {
         if !shape.labels.is_empty() {
             scores.push(tables.label_tv());
             let varies = |table: &[Column]| -> Vec<bool> {
-                shape.labels.iter().map(|at| varies(&table[*at])).collect()
+                shape
+                    .labels
+                    .iter()
+                    .map(|at| two_values(&table[*at]))
+                    .collect()
             };
             let learn = |rows_of: &RecordBatch, table: &[Column]| {
                 go_on()?;
-                judge.scores(rows_of, &rows.holdout, &varies(table))
+                let features = table.iter().enumerate();
+                let mut features = features.filter(|(at, _)| !shape.labels.contains(at));
+                let teaches = features.any(|(_, column)| two_values(column));
+                judge.scores(rows_of, &rows.holdout, &varies(table), teaches)
             };
             scores.extend(self.learnt(&Three {
                 synthetic: learn(&rows.synthetic, &tables.synthetic)?,
@@ -425,13 +446,13 @@ fn to_learn_from(real: &RecordBatch, divided: bool) -> usize {
     }
 }
 
-/// Whether a label has two values besides NULL.
-fn varies(label: &Column) -> bool {
+/// Whether a column has two values besides NULL.
+fn two_values(column: &Column) -> bool {
     fn two<T: PartialEq>(mut values: impl Iterator<Item = T>) -> bool {
         let first = values.next();
         first.is_some_and(|first| values.any(|value| value != first))
     }
-    match label {
+    match column {
         Column::Numbers(values) => two(values.iter().filter(|v| !v.is_nan())),
         Column::Categories(values) => two(values.iter().filter(|v| **v != NULL)),
     }

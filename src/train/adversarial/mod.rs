@@ -23,7 +23,9 @@ use crate::error::{Error, Result};
 use crate::feature::table::{Allowed, Codec, Coded, Decoder, Draws};
 use crate::feature::{Budget, Charge};
 use crate::gan::TableGenerator;
-use crate::gan::tabular::{Generator, Guide, Layout, PACK, Predictor, Sampler, Tuples};
+use crate::gan::tabular::{
+    Discriminator, Generator, Guide, Layout, PACK, Predictor, Sampler, Tuples,
+};
 use crate::layer::Params;
 use crate::metric::synthetic::closeness::Closeness;
 use crate::model::Config;
@@ -109,8 +111,7 @@ pub fn fit(
 ) -> Result<Generated> {
     tch::set_num_threads(1);
     let mut memory = Charge::new(fit.budget.clone());
-    let mut trainer = Trainer::new(fit, guide)?;
-    let bytes = trainer.memory_bytes();
+    let bytes = memory_bytes(fit)?;
     if !memory.ensure(bytes) {
         return Err(Error::resources(format!(
             "training needs {} MB for weights and batches, more than the memory limit leaves; lower \
@@ -118,6 +119,7 @@ pub fn fit(
             bytes.div_ceil(1 << 20)
         )));
     }
+    let mut trainer = Trainer::new(fit, guide)?;
     let mut progress = Progress::default();
     let mut best: Option<Tensor> = None;
     match fit.checkpoints.load()? {
@@ -164,6 +166,24 @@ pub fn fit(
         best_epoch: progress.best.ok_or_else(none)?.0,
         history: progress.history,
     })
+}
+
+/// Bytes of weights with their moments, gradients and the best epoch's copy, of the coded rows, and of what a
+/// batch leaves behind.
+fn memory_bytes(fit: &Adversarial) -> Result<usize> {
+    let layout = Layout::new(fit.codec);
+    let shapes = [Params::shapes(), Params::shapes()];
+    Generator::new(layout.clone(), fit.config, &shapes[0].root())?;
+    Discriminator::new(layout.clone(), fit.config, &shapes[1].root())?;
+    let tensors = shapes.iter().flat_map(Params::tensors);
+    let weights: usize = tensors.map(|(_, tensor)| tensor.numel()).sum();
+    let units = layout.units();
+    let hidden = fit.config.hidden_units.iter().sum::<i64>();
+    let widths = (hidden + layout.most_slots()) as usize;
+    // Of every value on the way forward one to keep, one on the way back.
+    let row = 8 * (units * 2 * widths + 8 * layout.width() as usize);
+    let batch = batch_rows(fit.options.batch_size) * row;
+    Ok(24 * weights + 12 * fit.coded.rows * units + 2 * batch)
 }
 
 struct Trainer<'a> {
@@ -232,19 +252,6 @@ impl<'a> Trainer<'a> {
             layout,
             fit,
         })
-    }
-
-    /// Bytes of weights with their moments, gradients and the best epoch's copy, of the coded rows, and of
-    /// what a batch leaves behind.
-    fn memory_bytes(&self) -> usize {
-        let weights = self.side.weights() + self.rival.side().weights();
-        let units = self.layout.units();
-        let hidden = self.fit.config.hidden_units.iter().sum::<i64>();
-        let widths = (hidden + self.layout.most_slots()) as usize;
-        // Of every value on the way forward one to keep, one on the way back.
-        let row = 8 * (units * 2 * widths + 8 * self.layout.width() as usize);
-        let batch = batch_rows(self.fit.options.batch_size) * row;
-        24 * weights + 12 * self.fit.coded.rows * units + 2 * batch
     }
 
     /// All that the epochs to come need.

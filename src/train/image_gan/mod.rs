@@ -350,9 +350,14 @@ impl<'a> Pair<'a> {
             }
         })?;
         if sums.steps == 0. {
-            return Err(Error::execution(
-                "no image to train on: fewer than two rows have a label",
-            ));
+            let what = match fit.spec.classes {
+                0 => "images",
+                _ => "images with a label",
+            };
+            return Err(Error::execution(format!(
+                "no image to train on: no step of {} rows has two {what}; a larger batch_size, or more of them",
+                fit.batch_size
+            )));
         }
         let seconds = start.elapsed().as_secs_f64();
         let (generator, discriminator) = sums.means();
@@ -373,8 +378,8 @@ impl<'a> Pair<'a> {
         let (fit, products) = (self.fit, self.fit.products);
         let shares = shares(fit, encoded, self.shards.len(), seed)?;
         let rows: i64 = shares.iter().map(|share| share.rows()).sum();
-        // Fewer have no statistics.
-        if rows < 2 * shares.len() as i64 || shares.is_empty() {
+        // One has no statistics.
+        if rows < 2 {
             return Ok(());
         }
         self.step += 1;

@@ -39,7 +39,8 @@ pub struct Turn {
     pub share: Share,
 }
 
-/// Divides the rows of a batch that have a class, where there are classes, among so many shares.
+/// Divides the rows of a batch that have a class, where there are classes, among so many shares, or fewer where
+/// each would not have two.
 ///
 /// # Errors
 /// `Torch` when the device has no memory left.
@@ -56,7 +57,9 @@ pub fn shares(
     let rows: Vec<_> = (0..encoded.rows)
         .filter(|&row| !labelled || !class(row).is_nan())
         .collect();
-    let size = rows.len().div_ceil(count).max(1);
+    // Fewer than two in a share have no statistics.
+    let count = count.min(rows.len() / 2).max(1);
+    let part = |index: usize| rows.len() * index / count..rows.len() * (index + 1) / count;
     let share = |(index, rows): (usize, &[usize])| {
         let images: Vec<f32> = rows
             .iter()
@@ -85,7 +88,8 @@ pub fn shares(
             made: None,
         })
     };
-    rows.chunks(size).enumerate().map(share).collect()
+    let parts = (0..count).map(|index| (index, &rows[part(index)]));
+    parts.map(share).collect()
 }
 
 impl Share {
