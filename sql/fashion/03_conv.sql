@@ -1,5 +1,5 @@
 -- Trains the convolutional pair of image_gan on Fashion-MNIST, and then a classifier on nothing but what it draws.
--- Expect losses and a falling Frechet distance, then the accuracy on real images. Needs 01_classifier.sql.
+-- Expect a Frechet distance that falls to about 7, then an accuracy near .87 on real images. Needs 01_classifier.sql.
 
 DROP MODEL IF EXISTS fashion_conv;
 

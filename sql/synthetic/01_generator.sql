@@ -1,5 +1,5 @@
 -- Learns the rows of a grocer's log with all three labels at once, draws more of them, and judges these.
--- Expect ten epochs, five drawn rows, and scores beside real rows (floor) and independent columns. Needs make demo.
+-- Expect ten epochs, five drawn rows, and scores near those of real rows (floor), far above independent columns. Needs make demo.
 
 DROP MODEL IF EXISTS shopper;
 

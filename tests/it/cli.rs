@@ -809,6 +809,16 @@ fn a_cancelled_generator_goes_on_from_its_checkpoint() {
     assert_eq!(ran.status, Some(0), "{}", ran.stderr);
     assert!(ran.stdout.trim_end().ends_with("\n20"), "{}", ran.stdout);
     assert!(!checkpoint.exists());
+    // What an interrupted training of a model that never was has left can be dropped like a model.
+    fs::write(place.path().join("models/.checkpoint-left"), "").unwrap();
+    let drop = ["-c", "DROP MODEL left"];
+    assert_eq!(place.run(&drop).status, Some(0));
+    let again = place.run(&drop);
+    assert!(
+        again.stderr.contains("unknown model \"left\""),
+        "{}",
+        again.stderr
+    );
 }
 
 #[test]

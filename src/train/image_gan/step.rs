@@ -4,11 +4,15 @@
 
 use tch::{Kind, Tensor};
 
-use super::{ImageFit, PENALTY, PENALTY_EVERY};
+use super::ImageFit;
 use crate::error::{Error, Result};
 use crate::feature::EncodedBatch;
 use crate::gan::image::{Discriminator, Generator, Statistics};
 use crate::layer::{Draws, Params};
+
+/// Weight of the gradient penalty, and the steps from one to the next.
+const PENALTY: f64 = 0.5;
+pub const PENALTY_EVERY: u64 = 16;
 
 /// One thread's replicas, which share their weights with all others.
 pub struct Shard {

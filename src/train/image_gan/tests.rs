@@ -1,4 +1,6 @@
 use super::*;
+use crate::gan::image::Statistics;
+use crate::layer::Draws;
 use crate::train::checkpoint::tests::InMemory;
 
 /// Bright left or right halves at 60 shades, 4 x 4.
@@ -66,6 +68,33 @@ fn halves(design: &str, trained: &TrainedImages) -> [[f64; 2]; 2] {
                 .double_value(&[])
         })
     })
+}
+
+/// Most of what was shown has no label; the few that have one in a step are learnt from, however many threads
+/// there are.
+#[test]
+fn few_labels_are_learnt_from_by_any_number_of_threads() {
+    let row = |i: usize| {
+        let pixels = std::iter::repeat_n(0.5 - (i % 2) as f32, 16);
+        let class = if i % 40 < 3 { (i % 2) as f32 } else { f32::NAN };
+        pixels.chain([class])
+    };
+    let values: Vec<_> = (0..240).flat_map(row).collect();
+    let few: &'static RowSet = Box::leak(Box::new(RowSet::of_numbers_and_label(240, 16, &values)));
+    let history = |threads| {
+        let trained = train("dense", threads, |fit| {
+            fit.train = few;
+            fit.batch_size = 120;
+            fit.epochs = 2;
+        });
+        let rows = trained.unwrap().history.into_iter();
+        let losses = rows.filter(|row| row.task == "discriminator");
+        losses.map(|row| row.loss.unwrap()).collect::<Vec<_>>()
+    };
+    // About ten in a step: on four threads as on one.
+    for (one, four) in history(1).iter().zip(history(4)) {
+        assert!((one - four).abs() < 0.2, "{one} {four}");
+    }
 }
 
 #[test]
