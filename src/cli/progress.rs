@@ -6,8 +6,12 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use indicatif::{HumanCount, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use console::Term;
+use indicatif::{HumanCount, ProgressBar, ProgressDrawTarget, ProgressStyle, TermLike};
 use sqltorch::{Progress, TrainingEvent};
+
+/// How often in a second a bar is drawn at the most.
+const REFRESH: u8 = 20;
 
 /// Often enough for the eye; a step of training can be much shorter.
 const REDRAW: Duration = Duration::from_millis(60);
@@ -34,18 +38,63 @@ impl Drop for Bar {
     }
 }
 
+/// A terminal that seems narrower than it is, by what it writes itself for Ctrl-C: a bar fills its line, and
+/// the `^C` must not begin a new one, which would leave the bar's line behind.
+#[derive(Debug)]
+struct Narrow(Term);
+
+impl TermLike for Narrow {
+    fn width(&self) -> u16 {
+        self.0.size().1.saturating_sub(3).max(1)
+    }
+
+    fn height(&self) -> u16 {
+        self.0.size().0
+    }
+
+    fn move_cursor_up(&self, n: usize) -> io::Result<()> {
+        self.0.move_cursor_up(n)
+    }
+
+    fn move_cursor_down(&self, n: usize) -> io::Result<()> {
+        self.0.move_cursor_down(n)
+    }
+
+    fn move_cursor_right(&self, n: usize) -> io::Result<()> {
+        self.0.move_cursor_right(n)
+    }
+
+    fn move_cursor_left(&self, n: usize) -> io::Result<()> {
+        self.0.move_cursor_left(n)
+    }
+
+    fn write_line(&self, s: &str) -> io::Result<()> {
+        self.0.write_line(s)
+    }
+
+    fn write_str(&self, s: &str) -> io::Result<()> {
+        self.0.write_str(s)
+    }
+
+    fn clear_line(&self) -> io::Result<()> {
+        self.0.clear_line()
+    }
+
+    fn flush(&self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
 /// A bar in the style of this program, hidden unless `wanted`. Without `length` it only turns.
-/// It is shorter than the line: the `^C` that a terminal writes must not begin a new one, which
-/// would leave the bar's line behind.
 pub fn bar(length: Option<u64>, wanted: bool) -> Bar {
     let target = match wanted {
-        true => ProgressDrawTarget::stderr(),
+        true => ProgressDrawTarget::term_like_with_hz(Box::new(Narrow(Term::stderr())), REFRESH),
         false => ProgressDrawTarget::hidden(),
     };
     let bar = ProgressBar::with_draw_target(length, target);
     let template = match length {
-        Some(_) => "{prefix} {bar:14} {percent:>3}%  {msg}",
-        None => "{spinner} {prefix} {msg}",
+        Some(_) => "{prefix} {bar:14} {percent:>3}%  {wide_msg}",
+        None => "{spinner} {prefix} {wide_msg}",
     };
     style(&bar, template);
     Bar(bar)
@@ -185,7 +234,7 @@ impl Progress for TrainingBar {
                 if let Some(bar) = drawn.due(Phase::Training, Some(*batches)) {
                     if losses.len() > 1 {
                         // No room for more than the numbers.
-                        style(bar, "{prefix} {percent:>3}%  {msg}");
+                        style(bar, "{prefix} {percent:>3}%  {wide_msg}");
                     }
                     bar.set_length(*batches);
                     bar.set_prefix(format!("epoch {epoch}/{epochs}"));
@@ -254,7 +303,7 @@ mod tests {
 
     #[test]
     fn several_losses_go_by_their_initials() {
-        assert_eq!(losses(&[("loss", 0.69314)]), "loss 0.6931");
+        assert_eq!(losses(&[("loss", 0.61234)]), "loss 0.6123");
         let two = [("generator", -0.714), ("gradient_penalty", 0.0)];
         assert_eq!(losses(&two), "G -0.71 GP 0.00");
     }

@@ -56,9 +56,7 @@ impl Session {
     pub fn end_progress<T>(&self, outcome: &Outcome<T>) {
         self.bar.close();
         if let (Err(Failure::Signal(_)), Some(epoch)) = (outcome, self.bar.saved()) {
-            eprintln!(
-                "kept epoch {epoch}: the same statement goes on from there with the option resume = true"
-            );
+            eprintln!("kept epoch {epoch}: resume = true in its OPTIONS goes on from there");
         }
     }
 
