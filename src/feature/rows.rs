@@ -108,12 +108,8 @@ impl RowSet {
         let mut sum = 0u64;
         while batches.next_into(&mut encoded)? {
             let rows = encoded.rows.max(1);
-            let [ids, numbers, labels] = [
-                &encoded.ids.len(),
-                &encoded.dense.len(),
-                &encoded.labels.len(),
-            ]
-            .map(|values| values / rows);
+            let lengths = [encoded.ids.len(), encoded.dense.len(), encoded.labels.len()];
+            let [ids, numbers, labels] = lengths.map(|values| values / rows);
             for row in 0..encoded.rows {
                 let ids = encoded.ids[row * ids..][..ids].iter().map(|id| *id as u32);
                 let numbers = encoded.dense[row * numbers..][..numbers].iter();
@@ -405,5 +401,19 @@ mod tests {
         assert_ne!(numbers, rows(&[9]).shuffled(7, 1));
         numbers.sort_unstable();
         assert_eq!(numbers, (0..9).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn the_digest_is_of_the_rows_and_not_of_their_order() {
+        let digest = |values: &[f32]| {
+            let rows = values.len() as u64 / 3;
+            RowSet::of_numbers_and_label(rows, 2, values)
+                .digest()
+                .unwrap()
+        };
+        let rows = [0.5, 1., 0., 0.25, 2., 1.];
+        assert_eq!(digest(&rows), digest(&[0.25, 2., 1., 0.5, 1., 0.]));
+        assert_ne!(digest(&rows), digest(&[0.5, 1., 1., 0.25, 2., 0.]));
+        assert_ne!(digest(&rows), digest(&[1., 0.5, 0., 0.25, 2., 1.]));
     }
 }

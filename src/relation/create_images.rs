@@ -157,11 +157,12 @@ impl Images {
             Some(TaskKind::MultiClass(classes)) => &classes.values[..],
             _ => &[],
         };
+        let images = fitted.train.digest()?.wrapping_add(fitted.eval.digest()?);
         let judged = self.judge.as_ref().map(FittedModel::digest);
         let checkpoints = run.checkpoint(
             draft,
             [
-                ("content of the images", fitted.train.digest()?.into()),
+                ("content of the images", images.into()),
                 ("classifier's content", judged.into()),
                 ("number of threads", statement.threads.into()),
             ],

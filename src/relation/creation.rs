@@ -22,6 +22,7 @@ use super::budget::PoolBudget;
 use super::options::ModelOptions;
 use super::rows::{training_rows, training_schema};
 use super::statement::{Action, StatementNode};
+use super::watch::{CancelOnDrop, Watch};
 use crate::device::{self, Precision};
 use crate::error::{Error, Result};
 use crate::feature::{Budget, FittedSpec};
@@ -347,55 +348,6 @@ impl Run {
             parts.push(joined(task.await)?);
         }
         Ok(parts)
-    }
-}
-
-/// Tells the outside how far it is, and the inside when nobody waits any longer.
-#[derive(Clone)]
-pub struct Watch {
-    progress: Option<Arc<dyn Progress>>,
-    /// Set once nobody waits any longer.
-    pub cancelled: Arc<AtomicBool>,
-}
-
-impl Watch {
-    /// Nobody has cancelled yet.
-    pub fn new(progress: Option<Arc<dyn Progress>>) -> Self {
-        Self {
-            progress,
-            cancelled: Arc::default(),
-        }
-    }
-
-    /// Passes news on; false when the statement was cancelled.
-    pub fn event(&self, event: &TrainingEvent) -> bool {
-        if let Some(progress) = &self.progress {
-            progress.event(event);
-        }
-        self.check().is_ok()
-    }
-
-    /// An error when nobody waits any longer.
-    ///
-    /// # Errors
-    /// `Cancelled`.
-    pub fn check(&self) -> Result<()> {
-        match self.cancelled.load(Ordering::Relaxed) {
-            true => Err(Error::cancelled()),
-            false => Ok(()),
-        }
-    }
-}
-
-/// Ends what it watches over when it is dropped: a stream that is dropped drops this.
-pub struct CancelOnDrop(pub Watch);
-
-impl Drop for CancelOnDrop {
-    fn drop(&mut self) {
-        self.0.cancelled.store(true, Ordering::Relaxed);
-        if let Some(progress) = &self.0.progress {
-            progress.event(&TrainingEvent::Finished);
-        }
     }
 }
 

@@ -27,6 +27,7 @@ mod rows;
 mod settings;
 mod statement;
 mod transform;
+mod watch;
 
 pub use environment::Environment;
 pub use planner::{Relations, WithExtensions};

@@ -53,6 +53,29 @@ impl Checkpoint {
         self.tensors.push((name.to_string(), Tensor::from(count)));
     }
 
+    /// Adds weights with the moments of their gradients, and the steps that these have come from.
+    pub fn add_weights(&mut self, name: &str, [weights, first, second]: [&Tensor; 3], step: i32) {
+        self.add(&format!("{name}/weights"), weights);
+        self.add(&format!("{name}/first"), first);
+        self.add(&format!("{name}/second"), second);
+        self.count(&format!("{name}/step"), step.into());
+    }
+
+    /// Copies weights and moments into those of the same shapes; returns the steps.
+    ///
+    /// # Errors
+    /// As [`Checkpoint::restore`].
+    pub fn restore_weights(
+        &self,
+        name: &str,
+        [weights, first, second]: [&Tensor; 3],
+    ) -> Result<i32> {
+        self.restore(&format!("{name}/weights"), weights)?;
+        self.restore(&format!("{name}/first"), first)?;
+        self.restore(&format!("{name}/second"), second)?;
+        Ok(self.counted(&format!("{name}/step"))? as i32)
+    }
+
     /// A tensor.
     ///
     /// # Errors

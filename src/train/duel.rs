@@ -87,10 +87,8 @@ impl Side {
 
     /// Adds weights and moments to a checkpoint, under `name`.
     pub fn keep(&self, name: &str, checkpoint: &mut Checkpoint) {
-        checkpoint.add(&format!("{name}/weights"), &self.flat);
-        checkpoint.add(&format!("{name}/first"), &self.first);
-        checkpoint.add(&format!("{name}/second"), &self.second);
-        checkpoint.count(&format!("{name}/step"), self.step.into());
+        let state = [&self.flat, &self.first, &self.second];
+        checkpoint.add_weights(name, state, self.step);
     }
 
     /// Takes them back from a checkpoint.
@@ -98,10 +96,8 @@ impl Side {
     /// # Errors
     /// As [`Checkpoint::restore`].
     pub fn go_on(&mut self, name: &str, checkpoint: &Checkpoint) -> Result<()> {
-        checkpoint.restore(&format!("{name}/weights"), &self.flat)?;
-        checkpoint.restore(&format!("{name}/first"), &self.first)?;
-        checkpoint.restore(&format!("{name}/second"), &self.second)?;
-        self.step = checkpoint.counted(&format!("{name}/step"))? as i32;
+        let state = [&self.flat, &self.first, &self.second];
+        self.step = checkpoint.restore_weights(name, state)?;
         Ok(())
     }
 

@@ -771,10 +771,17 @@ fn a_cancelled_generator_goes_on_from_its_checkpoint() {
     let sql = |option: &str| {
         format!(
             "CREATE MODEL g OPTIONS (model_type = 'tabular_gan', input_label_cols = ['click'], epochs = 20, \
-             hidden_units = [32, 16], batch_size = 250 {option}) AS SELECT value % 7 AS kind, \
-             value % 3 = 0 AS click FROM generate_series(1, 3000)"
+             hidden_units = [32, 16], batch_size = 250 {option}) AS SELECT * FROM 'rows.parquet'"
         )
     };
+    let rows = |modulus: u32| {
+        let copy = format!(
+            "COPY (SELECT value % {modulus} AS kind, value % 3 = 0 AS click FROM generate_series(1, 3000)) \
+             TO 'rows.parquet'"
+        );
+        assert_eq!(place.run(&["-c", &copy]).status, Some(0));
+    };
+    rows(7);
     let child = place.command(&["-c", &sql("")]).spawn().unwrap();
     let checkpoint = place.path().join("models/.checkpoint-g");
     let started = Instant::now();
@@ -803,6 +810,14 @@ fn a_cancelled_generator_goes_on_from_its_checkpoint() {
         "{}",
         ran.stderr
     );
+    rows(5);
+    let ran = place.run(&["-c", &sql(", resume = true")]);
+    assert!(
+        ran.stderr.contains("had another content of the rows"),
+        "{}",
+        ran.stderr
+    );
+    rows(7);
     let count = "SELECT count(*) FROM TRAINING_INFO(MODEL g) WHERE task = 'likelihood'";
     let resumed = format!("{}; {count}", sql(", resume = true"));
     let ran = place.run(&["--format", "csv", "-c", &resumed]);

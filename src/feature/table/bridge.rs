@@ -4,8 +4,9 @@ use arrow::array::{Array, AsArray};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Float32Type};
 
-use super::codec::{Coded, Decoder, UnitKind};
+use super::codec::{Coded, UnitKind};
 use super::condition::Allowed;
+use super::decode::Decoder;
 use super::draw::Draws;
 use crate::error::{Error, Result};
 use crate::feature::{EncodedBatch, Encoder, TaskKind};

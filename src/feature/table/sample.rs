@@ -53,6 +53,8 @@ pub struct Sample {
     seed: u64,
     copies: HashMap<u64, u64>,
     batches: Vec<RecordBatch>,
+    /// What these take.
+    bytes: usize,
     keys: Vec<u64>,
     /// Rows with keys from this on are not needed.
     bound: u64,
@@ -92,6 +94,7 @@ impl Sample {
             seed: mix(seed),
             copies: HashMap::new(),
             batches: Vec::new(),
+            bytes: 0,
             keys: Vec::new(),
             bound: u64::MAX,
             rows: 0,
@@ -122,7 +125,9 @@ impl Sample {
             }
         }
         if !wanted.is_empty() {
-            self.batches.push(copied(batch, wanted)?);
+            let copied = copied(batch, wanted)?;
+            self.bytes += copied.get_array_memory_size();
+            self.batches.push(copied);
         }
         if self.keys.len() > 2 * self.limit {
             self.prune()?;
@@ -143,10 +148,8 @@ impl Sample {
     }
 
     fn fits(&mut self) -> bool {
-        let bytes = self.batches.iter().map(RecordBatch::get_array_memory_size);
-        let bytes = self.times * bytes.sum::<usize>();
         let keys = 8 * self.keys.len() + 32 * self.copies.len();
-        self.charge.ensure(bytes + keys)
+        self.charge.ensure(self.times * self.bytes + keys)
     }
 
     /// The key of a row.
@@ -173,7 +176,9 @@ impl Sample {
         order.truncate(self.limit);
         let all = concat_batches(&self.schema, &self.batches)?;
         let keys: Vec<u64> = order.iter().map(|row| self.keys[*row as usize]).collect();
-        self.batches = vec![copied(&all, order)?];
+        let kept = copied(&all, order)?;
+        self.bytes = kept.get_array_memory_size();
+        self.batches = vec![kept];
         if keys.len() == self.limit {
             self.bound = keys.last().copied().unwrap_or(u64::MAX);
         }

@@ -35,16 +35,6 @@ pub struct Predictor {
     pub params: Params,
 }
 
-impl Target {
-    fn new(shared: SharedTask) -> Result<Self> {
-        Ok(Self {
-            task: shared.task,
-            labels: Tensor::f_from_slice(&shared.labels)?,
-            is_binary: shared.is_binary,
-        })
-    }
-}
-
 /// What a predictor has to say of drawn rows.
 pub struct Guide {
     network: Network,
@@ -68,6 +58,16 @@ struct Target {
     /// Of every tuple the label, or class; NaN where it is not known.
     labels: Tensor, // [T]
     is_binary: bool,
+}
+
+impl Target {
+    fn new(shared: SharedTask) -> Result<Self> {
+        Ok(Self {
+            task: shared.task,
+            labels: Tensor::f_from_slice(&shared.labels)?,
+            is_binary: shared.is_binary,
+        })
+    }
 }
 
 impl Guide {
@@ -130,7 +130,7 @@ impl Guide {
         };
         let (base, _) = read(0, 1, 0.)?;
         let (mut slots, mut moves, mut place) = (Vec::new(), Vec::new(), Vec::new());
-        let mut scenario = None;
+        let (mut scenario, scenario_unit) = (None, bridge.scenario_unit());
         for unit in layout.drawn() {
             let count = layout.slots(unit);
             let (still, scenarios) = read(unit, count, 0.)?;
@@ -144,7 +144,7 @@ impl Guide {
                 }
             });
             slots.push(still.f_sub(&base)?);
-            if bridge.scenario_unit() == Some(unit) {
+            if scenario_unit == Some(unit) {
                 let from = layout.offset(unit) - layout.tuples();
                 scenario = scenarios.map(|scenarios| (from, scenarios));
             }
@@ -162,9 +162,10 @@ impl Guide {
     fn first_layers(&self, layout: &Layout, params: &Params, spec: &Spec) -> Result<Tensor> {
         let read = self.slots.size()[1];
         let layers = params.dense(TABLE).into_iter().filter_map(|(_, weight)| {
-            // Layers that read the same input: inputs, layers, outputs.
+            // Layers that read the same input: inputs, layers, outputs. Where an id has several embeddings
+            // each layer reads one of them, and none the whole input.
             let size = weight.size();
-            let reads = size.len() == 3 && size[0] == spec.inputs();
+            let reads = size.len() == 3 && size[0] == spec.inputs() && read <= size[0];
             let part = reads.then(|| weight.f_narrow(0, 0, read));
             part.map(|part| part?.f_reshape([read, -1]))
         });

@@ -154,7 +154,7 @@ fn rows_are_read_as_the_predictor_reads_them() {
 
 #[test]
 fn real_rows_are_no_distance_from_themselves_and_the_gradient_leads_back_to_them() {
-    for architecture in ["shared_bottom", "mmoe", "star"] {
+    for architecture in ["shared_bottom", "mmoe", "star", "stem"] {
         let (decoder, _, layout, seen, given) = rows();
         let guide = Guide::new(&layout, &decoder, predictor(architecture)).unwrap();
         assert_eq!(guide.tasks.len(), 2);

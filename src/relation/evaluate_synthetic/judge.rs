@@ -8,8 +8,8 @@ use arrow::array::{BooleanArray, RecordBatch};
 use arrow::datatypes::{DataType, Field, Schema};
 
 use super::super::create_model::Trainer;
-use super::super::creation::Watch;
 use super::super::options::ModelOptions;
+use super::super::watch::Watch;
 use crate::device::Precision;
 use crate::error::{Error, Result};
 use crate::feature::{self, Budget, ColumnOptions, FitOptions, Fitter, SplitMethod, TaskKind};

@@ -30,7 +30,7 @@ use futures::StreamExt;
 
 use super::budget::PoolBudget;
 use super::call::Call;
-use super::creation::{CancelOnDrop, Watch, blocking, spill_folder};
+use super::creation::{blocking, spill_folder};
 use super::environment::Environment;
 use super::generate;
 use super::generate::constraint::{self, Constraint, kept};
@@ -38,6 +38,7 @@ use super::options::{ModelOptions, read};
 use super::rows::Rows;
 use super::settings::Settings;
 use super::statement::{Action, StatementNode};
+use super::watch::{CancelOnDrop, Watch};
 use crate::device::Choice;
 use crate::error::{Error, Result};
 use crate::feature::Budget;
