@@ -536,6 +536,23 @@ fn the_shell_goes_on_after_ctrl_c() {
     assert!(terminal.child.wait().unwrap().success());
 }
 
+/// A terminal writes `^C` behind the bar: on a line of its own it would leave the bar's line behind.
+#[test]
+fn a_bar_leaves_room_for_ctrl_c() {
+    let place = Place::new();
+    let Some(mut terminal) = Terminal::open(&place) else {
+        return;
+    };
+    let sql = "CREATE MODEL m OPTIONS (input_label_cols = ['click'], epochs = 1000, batch_size = 256) AS \
+               SELECT value % 97 AS kind, value % 3 = 0 AS click FROM generate_series(1, 300000);";
+    terminal.enter(sql, "\x1b[2Kepoch 1/1000 ");
+    let rest = terminal.wait_for("\r");
+    let width = "epoch 1/1000 ".len() + rest.trim_end_matches('\r').chars().count();
+    assert!((70..=77).contains(&width), "{width}: {rest:?}");
+    terminal.press("\x03");
+    terminal.wait_for("cancelled");
+}
+
 #[test]
 fn score_checks_before_it_works() {
     let place = Place::new();
