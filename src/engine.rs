@@ -18,11 +18,13 @@ use datafusion::sql::sqlparser::dialect::dialect_from_str;
 use crate::device::Choice;
 use crate::error::{Error, Result};
 use crate::locations::Locations;
-use crate::relation::{
-    self, Environment, LiftPredict, PruneTasks, RefreshModels, Relations, Settings, WithExtensions,
+use crate::plan::{
+    Environment, LiftPredict, PruneTasks, RefreshModels, Runtime, Settings, WithExtensions,
 };
+use crate::relation::Relations;
+use crate::store::Stores;
 use crate::train::Progress;
-use crate::{dialect, function};
+use crate::{dialect, function, plan, statement};
 
 /// A session: DataFusion with models. Cheap to clone; clones share everything.
 #[derive(Clone)]
@@ -150,7 +152,7 @@ impl Engine {
 
     /// The names of what FROM can call.
     pub fn relation_names(&self) -> impl Iterator<Item = &'static str> {
-        relation::ALL.iter().map(|relation| relation.name)
+        statement::calls().map(|relation| relation.name)
     }
 }
 
@@ -190,11 +192,15 @@ fn register(
         let state = state.read().clone();
         Some(state)
     };
-    let environment = Arc::new(Environment::new(progress, session));
+    let runtime = Arc::new(Runtime {
+        stores: Stores::default(),
+        progress,
+    });
+    let environment = Arc::new(Environment::new(runtime.clone(), session));
     let known = state
         .read()
         .scalar_functions()
-        .contains_key(function::predict::NAME);
+        .contains_key(plan::predict::SCALAR);
     if known {
         return Ok(environment);
     }
@@ -204,11 +210,15 @@ fn register(
     for function in function::aggregates() {
         context.register_udaf(function.as_ref().clone());
     }
-    context.register_relation_planner(Arc::new(Relations::new(environment.clone())))?;
+    context.register_relation_planner(Arc::new(Relations::new(
+        statement::find,
+        environment.clone(),
+    )))?;
     context.add_analyzer_rule(Arc::new(LiftPredict::new(environment.clone())));
     context.add_analyzer_rule(Arc::new(RefreshModels::new(environment.clone())));
     context.add_optimizer_rule(Arc::new(PruneTasks));
     let mut state = state.write();
+    state.config_mut().set_extension(runtime);
     if state
         .config_options()
         .extensions
@@ -235,7 +245,7 @@ mod tests {
     /// The dialect rewrites arguments only inside of calls that it knows by name.
     #[test]
     fn the_dialect_knows_every_relation() {
-        for relation in relation::ALL {
+        for relation in statement::calls() {
             let name = relation.name;
             let known = name.starts_with("ml_") || dialect::RELATIONS.contains(&name);
             assert!(known, "{name}");
@@ -248,7 +258,7 @@ mod tests {
     async fn the_examples_of_relations_parse() {
         let models = tempfile::tempdir().unwrap();
         let engine = Engine::builder().model_dir(models.path()).build().unwrap();
-        for relation in relation::ALL {
+        for relation in statement::calls() {
             let result = engine.sql(relation.example).await;
             if let Err(e) = result {
                 let text = e.to_string();

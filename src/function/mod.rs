@@ -16,7 +16,7 @@ mod mae;
 mod mrr_at;
 mod ndcg_at;
 mod normalized_entropy;
-pub mod predict;
+mod predict;
 mod recall_at;
 mod rmse;
 mod torch_info;
@@ -35,7 +35,7 @@ use std::sync::Arc;
 use datafusion::logical_expr::{AggregateUDF, ScalarUDF};
 
 use crate::error::{Error, Result};
-use crate::relation::Environment;
+use crate::plan::Environment;
 
 const AGGREGATES: &[fn() -> AggregateUDF] = &[
     accuracy::function,

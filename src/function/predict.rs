@@ -15,10 +15,8 @@ use datafusion::logical_expr::{
     Signature, Volatility,
 };
 
-use crate::relation::Environment;
-
-/// The function's name.
-pub const NAME: &str = "predict";
+use crate::plan::Environment;
+use crate::plan::predict::SCALAR as NAME;
 
 /// The function, finding models in `environment`.
 pub fn function(environment: &Arc<Environment>) -> ScalarUDF {
@@ -92,13 +90,10 @@ impl ScalarUDFImpl for Predict {
         }
         let session = self.environment.session()?;
         let model = self.environment.predictor(session.config_options(), name)?;
-        let outputs = model.outputs().into_iter();
+        let outputs = model.outputs()?.into_iter();
         let fields: Fields = outputs
-            .map(|output| {
-                let data_type = model.output_type(&output)?;
-                Ok(Field::new(&output.name, data_type, true))
-            })
-            .collect::<crate::Result<_>>()?;
+            .map(|output| Field::new(output.name, output.data_type, true))
+            .collect();
         Ok(Arc::new(Field::new(NAME, DataType::Struct(fields), true)))
     }
 

@@ -8,12 +8,13 @@ use datafusion::functions_aggregate::expr_fn::{avg, count};
 use datafusion::logical_expr::planner::RelationPlannerContext;
 use datafusion::logical_expr::{LogicalPlan, cast, ident, lit};
 
-use super::by_task::{by_task, name_tasks};
+use super::by_task::by_task;
 use super::call::Call;
-use super::environment::Environment;
 use super::labelled::Labelled;
 use crate::error::Result;
 use crate::feature::TaskKind;
+use crate::plan::environment::Environment;
+use crate::plan::name_tasks::name_tasks;
 
 /// Buckets at the most.
 const MAX_BUCKETS: u64 = 10_000;
@@ -56,5 +57,6 @@ pub fn plan(
             ],
         )?
         .build()?;
-    name_tasks("Calibration", counts, 2, outcomes)
+    let tasks = outcomes.into_iter().map(|o| o.task).collect();
+    name_tasks("Calibration", counts, 2, tasks)
 }

@@ -11,6 +11,7 @@ use datafusion::sql::sqlparser::ast::{
 use serde_json::{Map, Number, Value};
 
 use crate::error::{Error, Result};
+use crate::plan::options::unknown_option;
 
 /// The arguments of one of our calls.
 pub struct Call {
@@ -84,30 +85,6 @@ impl Call {
         }
         let call = Self::from_arguments(name, args.args)?;
         Ok(Parsed::Ours(Box::new((call, alias))))
-    }
-
-    /// The call `name('model', (query))`.
-    pub fn of(name: &str, model: String, query: Query) -> Self {
-        let model = SqlValue::SingleQuotedString(model);
-        Self {
-            name: name.to_string(),
-            positional: vec![Expr::Value(model.into()), Expr::Subquery(Box::new(query))],
-            named: Vec::new(),
-        }
-    }
-
-    /// The call `name('model', option => number, ...)`.
-    pub fn of_numbers(name: &str, model: String, options: &[(&str, u64)]) -> Self {
-        let value = |value: SqlValue| Expr::Value(value.into());
-        let number = |n: &u64| value(SqlValue::Number(n.to_string(), false));
-        let named = options
-            .iter()
-            .map(|(name, n)| (name.to_string(), number(n)));
-        Self {
-            name: name.to_string(),
-            positional: vec![value(SqlValue::SingleQuotedString(model))],
-            named: named.collect(),
-        }
     }
 
     fn from_arguments(name: &str, arguments: Vec<FunctionArg>) -> Result<Self> {
@@ -372,18 +349,6 @@ impl Call {
             alias: None,
             sample: None,
         })?)
-    }
-}
-
-/// The error for an option that nobody knows; it names the nearest that is known.
-pub fn unknown_option(of: &str, name: &str, known: &[&str]) -> Error {
-    let distance = |k: &&&str| strsim::damerau_levenshtein(k, name);
-    match known.iter().min_by_key(distance) {
-        None => Error::plan(format!("{of} has no options, got {name}")),
-        Some(nearest) => Error::plan(format!(
-            "unknown option {name:?} of {of}; did you mean {nearest:?}? known: {}",
-            known.join(", ")
-        )),
     }
 }
 

@@ -6,12 +6,13 @@ use datafusion::functions_aggregate::expr_fn::count;
 use datafusion::logical_expr::planner::RelationPlannerContext;
 use datafusion::logical_expr::{Expr, LogicalPlan, cast, ident, lit};
 
-use super::by_task::{by_task, name_tasks};
+use super::by_task::by_task;
 use super::call::Call;
-use super::environment::Environment;
 use super::labelled::{Labelled, Outcome};
 use crate::error::Result;
 use crate::feature::TaskKind;
+use crate::plan::environment::Environment;
+use crate::plan::name_tasks::name_tasks;
 
 /// Plans a call of CONFUSION_MATRIX: PREDICT and one aggregation by task, label and prediction.
 ///
@@ -42,7 +43,8 @@ pub fn plan(
         .filter(ident("expected").is_not_null())?
         .aggregate(keys.map(ident), [count(lit(1)).alias("rows")])?
         .build()?;
-    name_tasks("ConfusionMatrix", counts, keys.len(), outcomes)
+    let tasks = outcomes.into_iter().map(|o| o.task).collect();
+    name_tasks("ConfusionMatrix", counts, keys.len(), tasks)
 }
 
 /// What happened and what was predicted, as text.

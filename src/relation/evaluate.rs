@@ -2,30 +2,22 @@
 //! of a column where one is named. One pass of PREDICT and one aggregation serve all tasks; the last
 //! node turns its wide row into a row a task.
 
-use std::sync::Arc;
-
-use arrow::array::{ArrayRef, RecordBatch, StringArray, UInt32Array, new_null_array};
-use arrow::compute::{SortOptions, cast, concat, concat_batches, sort_to_indices, take};
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::datatypes::{DataType, Field};
 use datafusion::common::Column;
-use datafusion::error::DataFusionError;
-use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::functions_aggregate::expr_fn::{avg, count, sum};
 use datafusion::logical_expr::planner::RelationPlannerContext;
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, cast as cast_expr, lit};
-use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
-use datafusion::physical_plan::{ExecutionPlan, collect};
-use futures::stream;
 
 use super::call::Call;
-use super::environment::Environment;
 use super::labelled::{Labelled, Outcome, column};
-use super::rows::Rows;
-use super::statement::{Action, StatementNode};
-use super::transform::{Planner, Statement};
 use crate::error::{Error, Result};
 use crate::feature::TaskKind;
 use crate::function;
+use crate::plan::environment::Environment;
+use crate::plan::evaluate::{by_task, wide_name};
+use crate::plan::rows::Rows;
+use crate::plan::settings::Settings;
+use crate::plan::transform::{Planner, Statement};
 use crate::store::FittedModel;
 
 /// The metrics of a task, in the order of the result's columns.
@@ -64,17 +56,27 @@ pub fn plan(
         };
     };
     let tasks = model.manifest().tasks.clone();
-    let labelled = Labelled::new(call, model, query, environment, context)?;
+    let input = Call::plan_query(query, context)?;
+    let (settings, mut planner) = (Settings::of(&config), Statement(context));
+    let labelled = Labelled::over(input, model, &call.name, &settings, &mut planner)?;
     let by = by.map(|by| by_column(&labelled, &by)).transpose()?;
-    let wide = aggregate(labelled, by.as_ref(), &mut Statement(context))?;
+    let wide = aggregate(labelled, by.as_ref(), &mut planner)?;
     let by = by.map(|by| {
         let field = wide.schema().field(0);
         Field::new(&by.name, field.data_type().clone(), true)
     });
-    Ok(StatementNode::plan(
-        Arc::new(Unpivot { tasks, by }),
-        vec![wide],
-    )?)
+    by_task(wide, tasks, by, values())
+}
+
+/// The columns of a task's values.
+fn values() -> Vec<Field> {
+    let field = |name: &str, data_type| Field::new(name, data_type, true);
+    let mut fields = vec![
+        field("rows", DataType::Int64),
+        field("positives", DataType::Int64),
+    ];
+    fields.extend(METRICS.map(|metric| field(metric, DataType::Float64)));
+    fields
 }
 
 /// The column of the query to evaluate by.
@@ -157,11 +159,6 @@ fn aggregate(
         .build()?)
 }
 
-/// The wide row's column for a value of the task in that position.
-fn wide_name(task: usize, value: &str) -> String {
-    format!("value_{task}_{value}")
-}
-
 /// Rows with label 1; none where labels are not of that kind.
 fn positives(outcome: &Outcome) -> Option<Expr> {
     match outcome.kind {
@@ -189,88 +186,4 @@ fn value(metric: &str, outcome: &Outcome, user: Option<&Expr>) -> Result<Option<
         _ => return Ok(None),
     };
     Ok(Some(function::aggregate(metric)?.call(arguments)))
-}
-
-/// Turns the wide rows into a row a task, ordered by task and value.
-#[derive(Clone, Debug)]
-struct Unpivot {
-    tasks: Vec<String>,
-    by: Option<Field>,
-}
-
-impl Action for Unpivot {
-    fn name(&self) -> &'static str {
-        "Evaluate"
-    }
-
-    fn describe(&self) -> String {
-        let by = self.by.as_ref().map(|by| format!(", by={}", by.name()));
-        format!(
-            "tasks=[{}]{}",
-            self.tasks.join(", "),
-            by.unwrap_or_default()
-        )
-    }
-
-    fn schema(&self) -> SchemaRef {
-        let mut fields = vec![Field::new("task", DataType::Utf8, true)];
-        fields.extend(self.by.clone());
-        fields.push(Field::new("rows", DataType::Int64, true));
-        fields.push(Field::new("positives", DataType::Int64, true));
-        fields.extend(METRICS.map(|m| Field::new(m, DataType::Float64, true)));
-        Arc::new(Schema::new(fields))
-    }
-
-    fn run(
-        self: Arc<Self>,
-        inputs: Vec<Arc<dyn ExecutionPlan>>,
-        context: Arc<TaskContext>,
-    ) -> Result<SendableRecordBatchStream, DataFusionError> {
-        let schema = self.schema();
-        let work = async move {
-            let input = inputs.into_iter().next().ok_or_else(|| {
-                DataFusionError::Internal("EVALUATE lost the query that it reads".into())
-            })?;
-            let wide_schema = input.schema();
-            let batches = collect(input, context).await?;
-            Ok(self.unpivot(concat_batches(&wide_schema, &batches)?)?)
-        };
-        Ok(Box::pin(RecordBatchStreamAdapter::new(
-            schema,
-            stream::once(work),
-        )))
-    }
-}
-
-impl Unpivot {
-    fn unpivot(&self, wide: RecordBatch) -> Result<RecordBatch> {
-        let keys = usize::from(self.by.is_some());
-        let order: UInt32Array = match &self.by {
-            Some(_) => sort_to_indices(wide.column(0), Some(SortOptions::default()), None)?,
-            None => (0..wide.num_rows() as u32).collect(),
-        };
-        let schema = self.schema();
-        let mut columns: Vec<Vec<ArrayRef>> = vec![Vec::new(); schema.fields().len()];
-        for (t, task) in self.tasks.iter().enumerate() {
-            let names: StringArray = order.iter().map(|_| Some(task)).collect();
-            columns[0].push(Arc::new(names));
-            if keys == 1 {
-                columns[1].push(take(wide.column(0), &order, None)?);
-            }
-            for (column, field) in columns.iter_mut().zip(schema.fields()).skip(1 + keys) {
-                column.push(match wide.column_by_name(&wide_name(t, field.name())) {
-                    Some(values) => cast(&take(values, &order, None)?, field.data_type())?,
-                    None => new_null_array(field.data_type(), order.len()),
-                });
-            }
-        }
-        let columns = columns
-            .iter()
-            .map(|parts| {
-                let parts: Vec<_> = parts.iter().map(AsRef::as_ref).collect();
-                concat(&parts)
-            })
-            .collect::<std::result::Result<_, _>>()?;
-        Ok(RecordBatch::try_new(schema, columns)?)
-    }
 }

@@ -14,14 +14,14 @@ use datafusion::logical_expr::{
     ColumnarValue, Expr, ExprSchemable, LogicalPlan, ScalarUDF, Volatility, cast, create_udf,
     ident, lit, when,
 };
-use datafusion::sql::sqlparser::ast::Query;
 
 use super::call::Call;
-use super::environment::Environment;
-use super::predict;
-use super::transform::{self, Planner, Statement};
 use crate::error::{Error, Result};
 use crate::feature::{self, Role, TaskKind};
+use crate::plan::environment::Environment;
+use crate::plan::predict::{self, How};
+use crate::plan::settings::Settings;
+use crate::plan::transform::{self, Planner, Statement};
 use crate::store::FittedModel;
 
 /// The rows of a query with a model's predictions.
@@ -81,22 +81,23 @@ impl Outcome {
 }
 
 impl Labelled {
-    /// PREDICT over `query`. Labels are planned with it, so the version of the model is the one of now
-    /// also in a view.
+    /// PREDICT over `input`, as the session computes it; `relation` asks for it. Labels are planned with
+    /// it, so the version of the model is the one of now also in a view.
     ///
     /// # Errors
-    /// As PREDICT.
-    pub fn new(
-        call: &Call,
+    /// As [`predict::over`].
+    pub fn over(
+        input: LogicalPlan,
         model: FittedModel,
-        query: &Query,
-        environment: &Environment,
-        context: &mut dyn RelationPlannerContext,
+        relation: &str,
+        settings: &Settings,
+        planner: &mut dyn Planner,
     ) -> Result<Self> {
-        let predict = Call::of("predict", model.name().to_string(), query.clone());
+        let tasks: Vec<_> = (0..model.manifest().tasks.len()).collect();
+        let how = How::of(settings);
         Ok(Self {
-            rows: predict::plan(&predict, environment, context)?,
-            relation: call.name.to_uppercase(),
+            rows: predict::over(input, &model, &tasks, how, true, planner)?,
+            relation: relation.to_uppercase(),
             model,
         })
     }
@@ -126,8 +127,10 @@ impl Labelled {
                  training held back only sums are kept with the model"
             )));
         };
-        let labelled = Self::new(call, model, query, environment, context)?;
+        let input = Call::plan_query(query, context)?;
         let mut planner = Statement(context);
+        let settings = Settings::of(&config);
+        let labelled = Self::over(input, model, &call.name, &settings, &mut planner)?;
         let outcomes = tasks
             .into_iter()
             .map(|task| labelled.outcome(task, &mut planner))
@@ -159,11 +162,10 @@ impl Labelled {
             let zero = cast(lit(0i64), label.get_type(schema)?);
             label = when(ended.and(label.clone().is_null()), zero).otherwise(label)?;
         }
-        let outputs = self.model.outputs().into_iter();
+        let outputs = self.model.outputs()?.into_iter();
         let outputs: Vec<_> = outputs.filter(|output| output.task == task).collect();
-        let types = outputs.iter().map(|output| self.model.output_type(output));
         Ok(Outcome {
-            column_types: types.collect::<Result<_>>()?,
+            column_types: outputs.iter().map(|o| o.data_type.clone()).collect(),
             task: name.clone(),
             kind: kind.clone(),
             label_type: match label.get_type(schema)? {

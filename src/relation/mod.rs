@@ -1,43 +1,28 @@
-//! What FROM can call, and the list [`ALL`]. Statements are calls too: the dialect rewrites
-//! `CREATE MODEL ...` into `SELECT * FROM ml_train(...)`, so that sessions with DataFusion's own parser
-//! have everything.
+//! What FROM can call, and the list [`ALL`]: one file or folder each. A relation parses its call and
+//! plans it over the plans of the call's queries; what runs is in `plan`.
 
-mod about;
-mod alter_model;
-mod budget;
 mod by_task;
 mod calibration;
-mod call;
+pub mod call;
 mod confusion_matrix;
-mod create_generator;
-mod create_images;
-mod create_model;
-mod creation;
-mod environment;
 mod evaluate;
 mod evaluate_synthetic;
-mod functions;
+mod feature_info;
 mod generate;
 mod labelled;
-mod options;
 mod planner;
 mod predict;
 mod roc_curve;
-mod rows;
-mod settings;
-mod statement;
-mod transform;
-mod watch;
+mod training_info;
 
-pub use environment::Environment;
-pub use planner::{Relations, WithExtensions};
-pub use predict::{LiftPredict, PruneTasks, RefreshModels};
-pub use settings::Settings;
+pub use planner::Relations;
 
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::logical_expr::planner::RelationPlannerContext;
 
 use crate::error::Result;
+use crate::plan::Environment;
+use crate::store::FittedModel;
 use call::Call;
 
 /// Something that FROM can call.
@@ -50,7 +35,8 @@ pub struct Relation {
     pub description: &'static str,
     /// A statement that calls it.
     pub example: &'static str,
-    plan: fn(&Call, &Environment, &mut dyn RelationPlannerContext) -> Result<LogicalPlan>,
+    /// Plans a call of it.
+    pub plan: fn(&Call, &Environment, &mut dyn RelationPlannerContext) -> Result<LogicalPlan>,
 }
 
 /// Every relation.
@@ -126,7 +112,7 @@ pub static ALL: &[Relation] = &[
         syntax: "TRAINING_INFO(MODEL m)",
         description: "Loss, AUC and weight of every task after every epoch of the training.",
         example: "SELECT epoch, task, loss FROM TRAINING_INFO(MODEL ranker) WHERE split = 'eval'",
-        plan: about::training_info,
+        plan: training_info::plan,
     },
     Relation {
         name: "feature_info",
@@ -134,91 +120,19 @@ pub static ALL: &[Relation] = &[
         description: "What each column of the query became: role, encoding, distinct values, NULLs, \
                       and why.",
         example: "SELECT \"column\", role, reason FROM FEATURE_INFO(MODEL ranker)",
-        plan: about::feature_info,
-    },
-    Relation {
-        name: "ml_train",
-        syntax: "ml_train('m', (query), model_type => '..', input_label_cols => [..], ...)",
-        description: "Trains a model on the query and publishes it: CREATE MODEL as a call.",
-        example: "SELECT * FROM ml_train('ranker', (SELECT * FROM logs), model_type => 'mmoe', \
-                  input_label_cols => ['click', 'buy'])",
-        plan: create_model::plan,
-    },
-    Relation {
-        name: "ml_drop",
-        syntax: "ml_drop('m' [, if_exists => true])",
-        description: "Removes a model or, for 'm.3', a version of it: DROP MODEL as a call.",
-        example: "SELECT * FROM ml_drop('ranker', if_exists => true)",
-        plan: alter_model::plan_drop,
-    },
-    Relation {
-        name: "ml_alter",
-        syntax: "ml_alter('m', {rename_to => 'name' | default_version => n})",
-        description: "Renames a model or chooses its default version: ALTER MODEL as a call.",
-        example: "SELECT * FROM ml_alter('ranker', default_version => 2)",
-        plan: alter_model::plan_alter,
-    },
-    Relation {
-        name: "ml_export",
-        syntax: "ml_export('m', location => 'folder')",
-        description: "Copies a version's files into a new folder: EXPORT MODEL as a call.",
-        example: "SELECT * FROM ml_export('ranker', location => 'exported/ranker')",
-        plan: alter_model::plan_export,
-    },
-    Relation {
-        name: "ml_models",
-        syntax: "ml_models([like => 'pattern'])",
-        description: "Every version of every model: SHOW MODELS as a call.",
-        example: "SELECT name, version FROM ml_models() WHERE is_default",
-        plan: about::models,
-    },
-    Relation {
-        name: "ml_model_types",
-        syntax: "ml_model_types()",
-        description: "The architectures that model_type knows: SHOW MODEL TYPES as a call.",
-        example: "SELECT * FROM ml_model_types()",
-        plan: about::model_types,
-    },
-    Relation {
-        name: "ml_options",
-        syntax: "ml_options()",
-        description: "What CREATE MODEL can be told in OPTIONS, with the defaults.",
-        example: "SELECT * FROM ml_options()",
-        plan: about::options,
-    },
-    Relation {
-        name: "ml_describe",
-        syntax: "ml_describe('m')",
-        description: "Options, features, layers and sizes of a model: DESCRIBE MODEL as a call.",
-        example: "SELECT * FROM ml_describe('ranker')",
-        plan: about::describe,
-    },
-    Relation {
-        name: "ml_show_create",
-        syntax: "ml_show_create('m')",
-        description: "The statement that makes the model again: SHOW CREATE MODEL as a call.",
-        example: "SELECT statement FROM ml_show_create('ranker')",
-        plan: about::show_create,
-    },
-    Relation {
-        name: "ml_functions",
-        syntax: "ml_functions([like => 'pattern'])",
-        description: "Every function, aggregate and relation with its documentation: SHOW FUNCTIONS \
-                      as a call.",
-        example: "SELECT name, description FROM ml_functions(like => '%auc%')",
-        plan: functions::plan,
+        plan: feature_info::plan,
     },
 ];
 
-/// The relation that a call's lower-case name means: X, ml.X or ml_X.
-pub fn find(name: &str) -> Option<&'static Relation> {
-    let exact = ALL.iter().find(|r| r.name == name);
-    exact.or_else(|| {
-        let short = name
-            .strip_prefix("ml.")
-            .or_else(|| name.strip_prefix("ml_"))?;
-        ALL.iter()
-            .find(|r| r.name == short || r.name.strip_prefix("ml_") == Some(short))
-            .filter(|r| r.name == short || name.starts_with("ml."))
-    })
+/// The model that is the one argument of `call`.
+///
+/// # Errors
+/// As [`Environment::model`]; `Plan` for another argument.
+pub fn only_model(
+    call: &Call,
+    environment: &Environment,
+    context: &dyn RelationPlannerContext,
+) -> Result<FittedModel> {
+    call.allow(1, &[])?;
+    environment.model(context.context_provider().options(), &call.model()?)
 }

@@ -1,38 +1,28 @@
-//! Where DataFusion meets our relations: the planner of FROM, and that of our plan nodes.
+//! Where DataFusion's planner of FROM meets our calls.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
-use async_trait::async_trait;
-use datafusion::catalog::Session;
-use datafusion::common::tree_node::TreeNodeRecursion;
-use datafusion::error::{DataFusionError, Result};
-use datafusion::execution::context::QueryPlanner;
-use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext;
+use datafusion::error::Result;
 use datafusion::logical_expr::planner::{
     PlannedRelation, RelationPlanner, RelationPlannerContext, RelationPlanning,
 };
-use datafusion::logical_expr::{LogicalPlan, UserDefinedLogicalNode};
-use datafusion::physical_expr::PhysicalExpr;
-use datafusion::physical_plan::ExecutionPlan;
-use datafusion::physical_planner::{DefaultPhysicalPlanner, ExtensionPlanner, PhysicalPlanner};
 use datafusion::sql::sqlparser::ast::TableFactor;
 
+use super::Relation;
 use super::call::{Call, Parsed};
-use super::environment::Environment;
-use super::find;
-use super::predict::{PredictExec, PredictNode, Prediction};
-use super::statement::StatementNode;
+use crate::plan::environment::Environment;
 
 /// Plans calls of our relations in FROM.
 #[derive(Debug)]
 pub struct Relations {
+    find: fn(&str) -> Option<&'static Relation>,
     environment: Arc<Environment>,
 }
 
 impl Relations {
-    /// A planner that finds models in `environment`.
-    pub fn new(environment: Arc<Environment>) -> Self {
-        Self { environment }
+    /// A planner of the calls whose lower-case names `find` knows; models are found in `environment`.
+    pub fn new(find: fn(&str) -> Option<&'static Relation>, environment: Arc<Environment>) -> Self {
+        Self { find, environment }
     }
 }
 
@@ -42,110 +32,16 @@ impl RelationPlanner for Relations {
         relation: TableFactor,
         context: &mut dyn RelationPlannerContext,
     ) -> Result<RelationPlanning> {
-        let known = |name: &str| find(name).map(|r| r.name);
+        let known = |name: &str| (self.find)(name).map(|r| r.name);
         let (call, alias) = match Call::parse(relation, known)? {
             Parsed::Ours(found) => *found,
             Parsed::Other(original) => return Ok(RelationPlanning::Original(original)),
         };
-        let relation = find(&call.name)
+        let relation = (self.find)(&call.name)
             .ok_or_else(|| crate::Error::internal(format!("relation {} vanished", call.name)))?;
         let plan = (relation.plan)(&call, &self.environment, context)?;
         Ok(RelationPlanning::Planned(Box::new(PlannedRelation::new(
             plan, alias,
         ))))
-    }
-}
-
-/// Plans our nodes physically.
-#[derive(Debug)]
-pub struct ExtensionNodes;
-
-#[async_trait]
-impl ExtensionPlanner for ExtensionNodes {
-    async fn plan_extension(
-        &self,
-        planner: &dyn PhysicalPlanner,
-        node: &dyn UserDefinedLogicalNode,
-        logical_inputs: &[&LogicalPlan],
-        physical_inputs: &[Arc<dyn ExecutionPlan>],
-        session: &dyn Session,
-        planning: &PhysicalPlanningContext,
-    ) -> Result<Option<Arc<dyn ExecutionPlan>>> {
-        if let Some(statement) = node.as_any().downcast_ref::<StatementNode>() {
-            return Ok(Some(statement.exec(physical_inputs.to_vec())));
-        }
-        let Some(predict) = node.as_any().downcast_ref::<PredictNode>() else {
-            return Ok(None);
-        };
-        let ([logical], [physical]) = (logical_inputs, physical_inputs) else {
-            return Ok(None);
-        };
-        if let Some(output) = predict.outputs().iter().find(|o| o.is_missing()) {
-            return Err(DataFusionError::Plan(format!(
-                "model {} does not predict {} any more, which this view or prepared statement was made \
-                 with: make it again",
-                predict.model().name(),
-                output.name
-            )));
-        }
-        let features: Vec<Arc<dyn PhysicalExpr>> = predict
-            .features()
-            .iter()
-            .map(|f| planner.create_physical_expr(f, logical.schema(), session, planning))
-            .collect::<Result<_>>()?;
-        let prediction = Prediction {
-            model: predict.model().clone(),
-            features,
-            outputs: predict.outputs().to_vec(),
-            how: predict.how().clone(),
-            used: OnceLock::new(),
-        };
-        let schema = Arc::new(node.schema().as_arrow().clone());
-        Ok(Some(Arc::new(PredictExec::new(
-            physical.clone(),
-            Arc::new(prediction),
-            schema,
-        ))))
-    }
-}
-
-/// Plans queries that have nodes of ours itself, and leaves all others to the planner that was there
-/// before.
-#[derive(Debug)]
-pub struct WithExtensions {
-    before: Arc<dyn QueryPlanner + Send + Sync>,
-}
-
-impl WithExtensions {
-    /// A planner in front of `before`.
-    pub fn new(before: Arc<dyn QueryPlanner + Send + Sync>) -> Self {
-        Self { before }
-    }
-}
-
-#[async_trait]
-impl QueryPlanner for WithExtensions {
-    async fn create_physical_plan(
-        &self,
-        plan: &LogicalPlan,
-        session: &dyn Session,
-    ) -> Result<Arc<dyn ExecutionPlan>> {
-        let mut ours = false;
-        plan.apply_with_subqueries(|node| {
-            if let LogicalPlan::Extension(extension) = node {
-                let node = extension.node.as_any();
-                ours |= node.is::<PredictNode>() || node.is::<StatementNode>();
-            }
-            Ok(match ours {
-                true => TreeNodeRecursion::Stop,
-                false => TreeNodeRecursion::Continue,
-            })
-        })?;
-        if !ours {
-            return self.before.create_physical_plan(plan, session).await;
-        }
-        DefaultPhysicalPlanner::with_extension_planners(vec![Arc::new(ExtensionNodes)])
-            .create_physical_plan(plan, session)
-            .await
     }
 }

@@ -1,26 +1,34 @@
-//! Models that stay loaded between queries.
+//! What stays in memory of models between queries.
 
 use std::any::Any;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::error::{Error, Result};
 
-/// Models that stay loaded.
-const LOADED: usize = 8;
-
-/// A predictor or generator.
+/// A predictor or generator, or a manifest.
 type Entry = Arc<dyn Any + Send + Sync>;
 
-/// Loaded models by the checksum of their files and their device.
-#[derive(Debug, Default)]
+/// What was read of models, by the checksum of their files and what else it depends on.
+#[derive(Debug)]
 pub struct Cache {
+    /// How many stay.
+    most: usize,
     /// The latest used last.
     entries: Mutex<Vec<(String, Entry)>>,
-    /// Held while a model is loaded, so that partitions that begin together load it once.
+    /// Held while something is read, so that partitions that begin together load it once.
     loading: Mutex<()>,
 }
 
 impl Cache {
+    /// An empty cache of `most` entries.
+    pub fn new(most: usize) -> Self {
+        Self {
+            most,
+            entries: Mutex::default(),
+            loading: Mutex::default(),
+        }
+    }
+
     /// The entry of that key, made by `load` when it is not there.
     ///
     /// # Errors
@@ -43,7 +51,7 @@ impl Cache {
         }
         let loaded = Arc::new(load()?);
         let mut entries = lock(&self.entries);
-        if entries.len() >= LOADED {
+        if entries.len() >= self.most {
             entries.remove(0);
         }
         entries.push((key.to_string(), loaded.clone() as Entry));

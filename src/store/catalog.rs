@@ -8,22 +8,32 @@ use serde_json::{Map, Value};
 
 use super::cache::Cache;
 use super::checkpoint::{self, CheckpointFile};
-use super::checksum;
-use super::checksum::Sums;
+use super::checksum::{SUMS, Sums};
 use super::draft::{
     DEFAULT, Default, Draft, last_drafted, lock_file, read_default, sweep, sync, write_default,
 };
+use super::files::{Files, Folder};
 use super::manifest::Manifest;
-use super::model::{FittedModel, MANIFEST};
+use super::model::{FittedModel, MANIFEST, Opened};
 use super::name::ModelName;
+use super::reference::{ModelRef, folder};
 use crate::error::{Error, Result};
 
 /// All models in one folder. Several processes may use it at once.
 #[derive(Debug)]
 pub struct Store {
     root: PathBuf,
+    /// What is in `root`.
+    files: Arc<dyn Files>,
+    opened: Cache,
     loaded: Arc<Cache>,
 }
+
+/// Models that stay loaded.
+const LOADED: usize = 8;
+
+/// Manifests that stay in memory.
+const OPENED: usize = 64;
 
 /// A version of a model in a listing.
 pub struct Entry {
@@ -40,24 +50,27 @@ pub struct Entry {
 impl Store {
     /// The models in `root`; the folder is made when the first model is.
     pub fn new(root: impl Into<PathBuf>) -> Self {
+        let root = root.into();
+        let files = Arc::new(Folder(root.clone()));
+        Self::reading(root, files)
+    }
+
+    /// As [`Store::new`], reading what is in `root` through `files`.
+    pub(super) fn reading(root: PathBuf, files: Arc<dyn Files>) -> Self {
         Self {
-            root: root.into(),
-            loaded: Arc::default(),
+            files,
+            root,
+            opened: Cache::new(OPENED),
+            loaded: Arc::new(Cache::new(LOADED)),
         }
     }
 
     /// The names of all models, sorted.
     pub fn names(&self) -> Vec<String> {
-        let Ok(entries) = std::fs::read_dir(&self.root) else {
-            return Vec::new();
-        };
-        let mut names: Vec<_> = entries
-            .flatten()
-            .filter(|e| e.path().is_dir())
-            .filter_map(|e| e.file_name().into_string().ok())
-            .filter(|name| ModelName::parse_unversioned(name).is_ok())
-            .filter(|name| !self.versions(name).is_empty())
-            .collect();
+        let mut names = self.files.list(Path::new(""));
+        names.retain(|name| {
+            ModelName::parse_unversioned(name).is_ok() && !self.versions(name).is_empty()
+        });
         names.sort();
         names
     }
@@ -66,12 +79,12 @@ impl Store {
     pub fn list(&self) -> Vec<Entry> {
         let mut list = Vec::new();
         for name in self.names() {
-            let default = read_default(&self.root.join(&name)).ok();
+            let default = self.default(&name).ok();
             for version in self.versions(&name) {
-                let folder = self.root.join(&name).join(version.to_string());
+                let opened = self.read(&folder(&name, version));
                 list.push(Entry {
                     is_default: default.is_some_and(|d| d.version == version),
-                    manifest: read_manifest(&folder).map(|(manifest, _)| manifest),
+                    manifest: opened.map(|opened| opened.manifest.clone()),
                     name: name.clone(),
                     version,
                 });
@@ -82,23 +95,19 @@ impl Store {
 
     /// Whether there is a model of that name, in whatever state.
     pub fn exists(&self, name: &str) -> bool {
-        self.root.join(name).join(DEFAULT).is_file() || !self.versions(name).is_empty()
+        self.files.exists(&Path::new(name).join(DEFAULT)) || !self.versions(name).is_empty()
     }
 
     /// The versions of a model, rising.
     fn versions(&self, name: &str) -> Vec<u64> {
-        let Ok(entries) = std::fs::read_dir(self.root.join(name)) else {
-            return Vec::new();
-        };
-        let mut versions: Vec<u64> = entries
-            .flatten()
-            .filter_map(|e| e.file_name().to_str()?.parse().ok().zip(Some(e.path())))
-            .filter(|(_, path)| {
-                [checksum::SUMS, MANIFEST]
-                    .iter()
-                    .any(|f| path.join(f).exists())
+        let names = self.files.list(Path::new(name)).into_iter();
+        let numbers = names.filter_map(|name| name.parse().ok());
+        let mut versions: Vec<u64> = numbers
+            .filter(|&version| {
+                let folder = folder(name, version);
+                let mut files = [SUMS, MANIFEST].iter();
+                files.any(|file| self.files.exists(&folder.join(file)))
             })
-            .map(|(version, _)| version)
             .collect();
         versions.sort_unstable();
         versions
@@ -110,18 +119,53 @@ impl Store {
     /// `Plan` when there is no such model or version; `Execution` when it is damaged.
     pub fn open(&self, name: &ModelName) -> Result<FittedModel> {
         let version = self.resolve(name)?;
-        let folder = self.root.join(&name.name).join(version.to_string());
-        let (manifest, sums) = read_manifest(&folder)?;
-        Ok(FittedModel::new(
-            ModelName {
-                name: name.name.clone(),
-                version: Some(version),
-            },
-            manifest,
-            folder,
-            sums,
-            self.loaded.clone(),
-        ))
+        let opened = self.read(&folder(&name.name, version))?;
+        Ok(self.model(&name.name, version, opened))
+    }
+
+    /// Opens the version that `reference` stands for, whatever its name means by now.
+    ///
+    /// # Errors
+    /// `Execution` when it was dropped, replaced or damaged.
+    pub fn open_reference(&self, reference: &ModelRef) -> Result<FittedModel> {
+        let opened = self.opened.get(&reference.digest, || {
+            let folder = reference.folder();
+            if self.files.list(&folder).is_empty() {
+                return Err(dropped(reference));
+            }
+            let sums = Sums::read(self.files.as_ref(), &folder)?;
+            match sums.digest == reference.digest {
+                true => Opened::read(self.files.as_ref(), &folder, sums),
+                false => Err(Error::execution(format!(
+                    "model {reference} is not the one any more that the query was planned with: plan it again"
+                ))),
+            }
+        })?;
+        Ok(self.model(&reference.name, reference.version, opened))
+    }
+
+    /// What is read of the version in `folder` when it is opened; a manifest is read once.
+    fn read(&self, folder: &Path) -> Result<Arc<Opened>> {
+        let files = self.files.as_ref();
+        let sums = Sums::read(files, folder)?;
+        let digest = sums.digest.clone();
+        self.opened
+            .get(&digest, || Opened::read(files, folder, sums))
+    }
+
+    fn model(&self, name: &str, version: u64, opened: Arc<Opened>) -> FittedModel {
+        let reference = ModelRef {
+            root: self.root.clone(),
+            name: name.to_string(),
+            version,
+            digest: opened.sums.digest.clone(),
+        };
+        FittedModel::new(reference, opened, self.files.clone(), self.loaded.clone())
+    }
+
+    /// What the file of the default version says.
+    fn default(&self, name: &str) -> Result<Default> {
+        read_default(self.files.as_ref(), Path::new(name))
     }
 
     /// The version that `name` means.
@@ -138,7 +182,7 @@ impl Store {
                 name.name
             )));
         }
-        let default = || read_default(&self.root.join(&name.name)).map(|d| d.version);
+        let default = || self.default(&name.name).map(|d| d.version);
         let version = name.version.map_or_else(default, Ok)?;
         if versions.contains(&version) {
             return Ok(version);
@@ -153,7 +197,7 @@ impl Store {
 
     /// The highest version of `name` that there ever was.
     fn last_version(&self, name: &str) -> u64 {
-        let used = read_default(&self.root.join(name)).map_or(0, |d| d.last);
+        let used = self.default(name).map_or(0, |d| d.last);
         let there = self.versions(name).last().copied().unwrap_or(0);
         used.max(there)
     }
@@ -239,7 +283,7 @@ impl Store {
         match name.version {
             Some(version) if versions.len() > 1 => {
                 let left = versions.iter().rev().find(|&&v| v != version);
-                let default = read_default(&folder).ok();
+                let default = self.default(&name.name).ok();
                 if let (Some(&left), Some(default)) = (left, default)
                     && default.version == version
                 {
@@ -326,12 +370,9 @@ fn rename(from: &Path, to: &Path) -> Result<()> {
     std::fs::rename(from, to).map_err(|e| Error::io(format!("can't write {}", to.display()), e))
 }
 
-fn read_manifest(folder: &Path) -> Result<(Manifest, Sums)> {
-    let sums = Sums::read(folder)?;
-    let bytes = sums.read_file(folder, MANIFEST)?;
-    let path = folder.join(MANIFEST);
-    let manifest = Manifest::parse(&bytes, &path.display().to_string())?;
-    Ok((manifest, sums))
+/// The error for a version whose files are gone.
+pub fn dropped(model: &ModelRef) -> Error {
+    Error::execution(format!("model {model} was dropped while it was being used"))
 }
 
 #[cfg(test)]

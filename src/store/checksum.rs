@@ -1,11 +1,11 @@
 //! Checksums of everything in a model's folder.
 
-use std::fs::File;
-use std::io::{ErrorKind, Read};
+use std::io::Read;
 use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
+use super::files::{Files, Folder, unreadable};
 use crate::error::{Error, Result};
 
 /// The file of checksums; its last line is that of the lines before it.
@@ -16,12 +16,13 @@ pub fn of_bytes(bytes: &[u8]) -> String {
     hex(&Sha256::digest(bytes))
 }
 
-fn of_file(path: &Path) -> Result<String> {
-    let mut file = open(path)?;
+fn of_file(files: &dyn Files, path: &Path) -> Result<String> {
+    let mut file = files.open(path)?;
     let mut hasher = Sha256::new();
     let mut buffer = vec![0; 1 << 20];
     loop {
-        let n = file.read(&mut buffer).map_err(|e| unreadable(path, e))?;
+        let n = file.read(&mut buffer);
+        let n = n.map_err(|e| unreadable(&files.shown(path), e))?;
         if n == 0 {
             return Ok(hex(&hasher.finalize()));
         }
@@ -33,36 +34,9 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|b| format!("{b:02x}")).collect()
 }
 
-/// Opens a file of a stored model.
-fn open(path: &Path) -> Result<File> {
-    File::open(path).map_err(|e| match e.kind() {
-        ErrorKind::NotFound => Error::execution(format!("{} is missing", path.display())),
-        _ => unreadable(path, e),
-    })
-}
-
-fn unreadable(path: &Path, e: std::io::Error) -> Error {
-    Error::io(format!("can't read {}", path.display()), e)
-}
-
 /// The error for a file whose bytes are not those that were written.
-pub fn damaged(path: &Path) -> Error {
-    Error::execution(format!(
-        "{} is damaged: its checksum does not match",
-        path.display()
-    ))
-}
-
-/// The whole of a small file of a stored model.
-///
-/// # Errors
-/// `Execution` when it is missing, `Io` when it can't be read.
-pub fn read(path: &Path) -> Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    open(path)?
-        .read_to_end(&mut bytes)
-        .map_err(|e| unreadable(path, e))?;
-    Ok(bytes)
+pub fn damaged(shown: &str) -> Error {
+    Error::execution(format!("{shown} is damaged: its checksum does not match"))
 }
 
 /// The checksums of a version's files, by name.
@@ -74,14 +48,15 @@ pub struct Sums {
 }
 
 impl Sums {
-    /// Computes the checksums of `files` in `folder` and writes them beside them.
+    /// Computes the checksums of `files` in a folder of this machine and writes them beside them.
     ///
     /// # Errors
     /// `Io` when a file can't be read or written.
     pub fn write(folder: &Path, files: &[&str]) -> Result<()> {
         let mut text = String::new();
+        let written = Folder(folder.to_path_buf());
         for file in files {
-            text += &line(&of_file(&folder.join(file))?, file);
+            text += &line(&of_file(&written, Path::new(file))?, file);
         }
         text += &line(&of_bytes(text.as_bytes()), SUMS);
         let path = folder.join(SUMS);
@@ -93,15 +68,16 @@ impl Sums {
     ///
     /// # Errors
     /// `Execution` when the file is missing or damaged.
-    pub fn read(folder: &Path) -> Result<Self> {
+    pub fn read(files: &dyn Files, folder: &Path) -> Result<Self> {
         let path = folder.join(SUMS);
-        let text = String::from_utf8(read(&path)?).map_err(|_| damaged(&path))?;
+        let damaged = || damaged(&files.shown(&path));
+        let text = String::from_utf8(files.read(&path)?).map_err(|_| damaged())?;
         let mut lines: Vec<(String, String)> = text
             .lines()
             .map(|l| l.split_once("  ").map(|(s, f)| (f.into(), s.into())))
             .collect::<Option<_>>()
-            .ok_or_else(|| damaged(&path))?;
-        let (_, digest) = lines.pop().ok_or_else(|| damaged(&path))?;
+            .ok_or_else(damaged)?;
+        let (_, digest) = lines.pop().ok_or_else(damaged)?;
         let body: String = lines.iter().map(|(file, sum)| line(sum, file)).collect();
         let sums = Self {
             digest: of_bytes(body.as_bytes()),
@@ -109,7 +85,7 @@ impl Sums {
         };
         // The text must be to the letter what would be written now.
         if digest != sums.digest || text != body + &line(&sums.digest, SUMS) {
-            return Err(damaged(&path));
+            return Err(damaged());
         }
         Ok(sums)
     }
@@ -118,12 +94,12 @@ impl Sums {
     ///
     /// # Errors
     /// `Execution` when it is missing or damaged.
-    pub fn read_file(&self, folder: &Path, file: &str) -> Result<Vec<u8>> {
+    pub fn read_file(&self, files: &dyn Files, folder: &Path, file: &str) -> Result<Vec<u8>> {
         let path = folder.join(file);
-        let bytes = read(&path)?;
+        let bytes = files.read(&path)?;
         match self.expected(file) {
             Some(sum) if sum == of_bytes(&bytes) => Ok(bytes),
-            _ => Err(damaged(&path)),
+            _ => Err(damaged(&files.shown(&path))),
         }
     }
 
@@ -131,14 +107,19 @@ impl Sums {
     ///
     /// # Errors
     /// `Execution` for the first that is missing or damaged.
-    pub fn verify(&self, folder: &Path) -> Result<()> {
+    pub fn verify(&self, files: &dyn Files, folder: &Path) -> Result<()> {
         for (file, sum) in &self.lines {
             let path = folder.join(file);
-            if &of_file(&path)? != sum {
-                return Err(damaged(&path));
+            if &of_file(files, &path)? != sum {
+                return Err(damaged(&files.shown(&path)));
             }
         }
         Ok(())
+    }
+
+    /// The names of the files, in the order in which they were written.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.lines.iter().map(|(file, _)| file.as_str())
     }
 
     fn expected(&self, file: &str) -> Option<&str> {
@@ -161,7 +142,8 @@ mod tests {
         std::fs::write(folder.path().join("a"), "alpha").unwrap();
         std::fs::write(folder.path().join("b"), "beta").unwrap();
         Sums::write(folder.path(), &["a", "b"]).unwrap();
-        let check = || Sums::read(folder.path()).and_then(|s| s.verify(folder.path()));
+        let (files, root) = (Folder(folder.path().to_path_buf()), Path::new(""));
+        let check = || Sums::read(&files, root).and_then(|s| s.verify(&files, root));
         check().unwrap();
         for file in ["a", "b", SUMS] {
             let path = folder.path().join(file);

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
 use super::checksum::{self, Sums};
+use super::files::Files;
 use super::manifest::Manifest;
 use super::model::{MANIFEST, VOCABULARY, WEIGHTS};
 use crate::error::{Error, Result};
@@ -75,33 +76,20 @@ impl Draft {
         self.folder.path().to_path_buf()
     }
 
-    /// Writes all files of the version, with their checksums, through to the disk. A generator has no
-    /// encoder.
+    /// Writes the manifest and the parts that it will list, with their checksums, through to the disk.
     ///
     /// # Errors
     /// `Io` when the disk is full or the folder is gone.
-    pub fn write(
-        &self,
-        manifest: &Manifest,
-        encoder: Option<&Encoder>,
-        params: &Params,
-    ) -> Result<()> {
+    pub fn write(&self, mut manifest: Manifest, parts: &[Part]) -> Result<()> {
         let folder = self.version();
-        let json = serde_json::to_vec_pretty(manifest)
+        manifest.files = parts.iter().map(|part| part.name.to_string()).collect();
+        let json = serde_json::to_vec_pretty(&manifest)
             .map_err(|e| Error::internal(format!("the manifest can't be written as JSON: {e}")))?;
         write(&folder.join(MANIFEST), &json)?;
-        let weights = params
-            .tensors()
-            .into_iter()
-            .map(|(name, t)| Ok((name, t.detach().f_to_device(tch::Device::Cpu)?)))
-            .collect::<Result<Vec<_>>>()?;
-        let path = folder.join(WEIGHTS);
-        tch::Tensor::write_safetensors(&weights, &path)
-            .map_err(|e| Error::execution(format!("can't write {}: {e}", path.display())))?;
-        let mut files = vec![MANIFEST, WEIGHTS];
-        if let Some(encoder) = encoder {
-            encoder.save_vocabulary(&folder.join(VOCABULARY))?;
-            files.push(VOCABULARY);
+        let mut files = vec![MANIFEST];
+        for part in parts {
+            (part.write)(&folder.join(part.name))?;
+            files.push(part.name);
         }
         Sums::write(&folder, &files)?;
         write_default(
@@ -116,6 +104,37 @@ impl Draft {
         }
         sync(&folder)?;
         sync(&self.model())
+    }
+}
+
+/// A file of a version beside the manifest.
+pub struct Part<'a> {
+    name: &'static str,
+    write: Box<dyn Fn(&Path) -> Result<()> + 'a>,
+}
+
+impl<'a> Part<'a> {
+    /// A file of that name, which `write` writes to a path.
+    pub fn new(name: &'static str, write: impl Fn(&Path) -> Result<()> + 'a) -> Self {
+        let write = Box::new(write);
+        Self { name, write }
+    }
+
+    /// The weights of a network.
+    pub fn weights(params: &'a Params) -> Self {
+        Self::new(WEIGHTS, move |path| {
+            let tensors = params.tensors().into_iter();
+            let tensors = tensors
+                .map(|(name, t)| Ok((name, t.detach().f_to_device(tch::Device::Cpu)?)))
+                .collect::<Result<Vec<_>>>()?;
+            tch::Tensor::write_safetensors(&tensors, path)
+                .map_err(|e| Error::execution(format!("can't write {}: {e}", path.display())))
+        })
+    }
+
+    /// The values that an encoder knows.
+    pub fn vocabulary(encoder: &'a Encoder) -> Self {
+        Self::new(VOCABULARY, move |path| encoder.save_vocabulary(path))
     }
 }
 
@@ -191,9 +210,10 @@ pub fn write_default(folder: &Path, default: Default) -> Result<()> {
 ///
 /// # Errors
 /// `Execution` when the file is missing or damaged.
-pub fn read_default(folder: &Path) -> Result<Default> {
+pub fn read_default(files: &dyn Files, folder: &Path) -> Result<Default> {
     let path = folder.join(DEFAULT);
-    let text = String::from_utf8(checksum::read(&path)?).map_err(|_| checksum::damaged(&path))?;
+    let damaged = || checksum::damaged(&files.shown(&path));
+    let text = String::from_utf8(files.read(&path)?).map_err(|_| damaged())?;
     let numbers = text.lines().next().and_then(|l| l.split_once(' '));
     let default = numbers.and_then(|(version, last)| {
         let (version, last) = (version.parse().ok()?, last.parse().ok()?);
@@ -201,7 +221,7 @@ pub fn read_default(folder: &Path) -> Result<Default> {
     });
     match default {
         Some(default) if text == default.text() => Ok(default),
-        _ => Err(checksum::damaged(&path)),
+        _ => Err(damaged()),
     }
 }
 
@@ -219,6 +239,7 @@ pub fn sync(path: &Path) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::files::Folder;
 
     #[test]
     fn an_unpublished_draft_leaves_nothing() {
@@ -251,14 +272,15 @@ mod tests {
             last: 13,
         };
         write_default(folder.path(), default).unwrap();
-        assert_eq!(read_default(folder.path()).unwrap(), default);
+        let read = || read_default(&Folder(folder.path().to_path_buf()), Path::new(""));
+        assert_eq!(read().unwrap(), default);
         let path = folder.path().join(DEFAULT);
         let good = std::fs::read(&path).unwrap();
         for at in 0..good.len() {
             let mut bad = good.clone();
             bad[at] ^= 1;
             std::fs::write(&path, bad).unwrap();
-            assert!(read_default(folder.path()).is_err(), "byte {at}");
+            assert!(read().is_err(), "byte {at}");
         }
     }
 }

@@ -397,7 +397,7 @@ impl ImageJudge {
     pub fn load(model: &FittedModel, size: [i64; 2], device: Device) -> Result<Self> {
         Self::check(model, size)?;
         model.verify()?;
-        let weights = Tensor::read_safetensors(model.folder().join(WEIGHTS))?;
+        let weights = Tensor::read_safetensors(model.local(WEIGHTS)?)?;
         let params = Params::loaded(weights, device)?;
         Ok(Self {
             features: ImageFeatures::new(&params.root(), &model.manifest().config)?,

@@ -23,6 +23,10 @@ pub struct Manifest {
     pub model_type: String,
     /// When it was published: RFC 3339, UTC.
     pub created: String,
+    /// The files beside the manifest, which differ from one kind of model to another; what the version's
+    /// checksums name where a manifest does not say.
+    #[serde(default)]
+    pub files: Vec<String>,
     /// Versions of the libraries that made it, by name.
     pub libraries: BTreeMap<String, String>,
     /// Every option that was in force, by name.

@@ -7,15 +7,16 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use arrow::array::ArrayRef;
-use arrow::datatypes::DataType;
 use tch::{Device, Kind, Tensor};
 
 use super::cache::Cache;
-use super::checksum::Sums;
+use super::catalog::dropped;
+use super::checksum::{self, SUMS, Sums};
+use super::files::Files;
 use super::generator::{GeneratorSpec, LoadedGenerator};
 use super::manifest::Manifest;
-use super::name::ModelName;
 use super::output::{self, OutputColumn};
+use super::reference::ModelRef;
 use super::replica::{Replica, ReplicaPool};
 use crate::error::{Error, Result};
 use crate::feature::{Budget, Charge, Encoder, TaskKind};
@@ -38,15 +39,47 @@ pub const VOCABULARY: &str = "vocabulary.parquet";
 const CPU_BATCH_BYTES: usize = 3 << 20;
 const CPU_BATCH_ROWS: std::ops::RangeInclusive<usize> = 256..=1024;
 
-/// A version of a model. Cheap to clone and to keep in a plan: weights are loaded when it first
-/// scores, and shared by all who use the same files.
+/// A version of a model that was opened. Cheap to clone: weights are loaded when it first scores, and
+/// shared by all who use the same files.
 #[derive(Clone, Debug)]
 pub struct FittedModel {
-    name: ModelName,
-    manifest: Arc<Manifest>,
-    folder: PathBuf,
-    sums: Arc<Sums>,
+    name: ModelRef,
+    opened: Arc<Opened>,
+    files: Arc<dyn Files>,
     cache: Arc<Cache>,
+}
+
+/// What is read of a version when it is opened.
+#[derive(Debug)]
+pub struct Opened {
+    /// What is known of it.
+    pub manifest: Manifest,
+    /// The checksums of its files.
+    pub sums: Sums,
+}
+
+impl Opened {
+    /// Reads and verifies the manifest of the version in `folder`, whose checksums are `sums`.
+    ///
+    /// # Errors
+    /// `Execution` when it is missing or damaged, of another format, or lists other files than have
+    /// checksums.
+    pub(super) fn read(files: &dyn Files, folder: &Path, sums: Sums) -> Result<Self> {
+        let bytes = sums.read_file(files, folder, MANIFEST)?;
+        let shown = files.shown(&folder.join(MANIFEST));
+        let mut manifest = Manifest::parse(&bytes, &shown)?;
+        let mut known: Vec<_> = sums.names().filter(|name| *name != MANIFEST).collect();
+        if manifest.files.is_empty() {
+            manifest.files = known.iter().map(|name| name.to_string()).collect();
+        }
+        let mut listed: Vec<_> = manifest.files.iter().map(String::as_str).collect();
+        listed.sort_unstable();
+        known.sort_unstable();
+        match listed == known {
+            true => Ok(Self { manifest, sums }),
+            false => Err(checksum::damaged(&shown)),
+        }
+    }
 }
 
 /// Where the time of scoring went, and what it met.
@@ -81,39 +114,51 @@ impl std::fmt::Debug for Loaded {
 
 impl FittedModel {
     pub(super) fn new(
-        name: ModelName,
-        manifest: Manifest,
-        folder: PathBuf,
-        sums: Sums,
+        name: ModelRef,
+        opened: Arc<Opened>,
+        files: Arc<dyn Files>,
         cache: Arc<Cache>,
     ) -> Self {
         Self {
             name,
-            manifest: Arc::new(manifest),
-            folder,
-            sums: Arc::new(sums),
+            opened,
+            files,
             cache,
         }
     }
 
-    /// Name and version.
-    pub fn name(&self) -> &ModelName {
+    /// Name and version: what stands for it in a plan.
+    pub fn name(&self) -> &ModelRef {
         &self.name
     }
 
     /// What is known of it.
     pub fn manifest(&self) -> &Manifest {
-        &self.manifest
+        &self.opened.manifest
     }
 
-    /// The folder of its files.
-    pub fn folder(&self) -> &Path {
-        &self.folder
+    /// Where its files are.
+    pub fn location(&self) -> String {
+        self.files.shown(&self.name.folder())
+    }
+
+    /// The names of its files.
+    pub fn files(&self) -> impl Iterator<Item = &str> {
+        let listed = self.manifest().files.iter().map(String::as_str);
+        [SUMS, MANIFEST].into_iter().chain(listed)
+    }
+
+    /// A path of this machine with what is in one of its files.
+    ///
+    /// # Errors
+    /// `Execution` when it is missing, `Io` when it can't be read.
+    pub fn local(&self, file: &str) -> Result<PathBuf> {
+        self.files.local(&self.name.folder().join(file))
     }
 
     /// A checksum of its content.
     pub fn digest(&self) -> &str {
-        &self.sums.digest
+        &self.name.digest
     }
 
     /// Verifies every file of the version.
@@ -121,26 +166,19 @@ impl FittedModel {
     /// # Errors
     /// `Execution` for the first that is missing or damaged.
     pub fn verify(&self) -> Result<()> {
-        self.sums.verify(&self.folder)
+        self.opened
+            .sums
+            .verify(self.files.as_ref(), &self.name.folder())
     }
 
     /// The columns that scoring adds, in task order.
-    pub fn outputs(&self) -> Vec<OutputColumn> {
-        let tasks = self.manifest.encoder.layout().tasks.iter().enumerate();
-        tasks
-            .flat_map(|(at, task)| output::outputs(at, &task.name, &task.kind))
-            .collect()
-    }
-
-    /// The type of an output.
     ///
     /// # Errors
     /// `Execution` when the type of a label is not known.
-    pub fn output_type(&self, column: &OutputColumn) -> Result<DataType> {
-        match self.manifest.encoder.layout().tasks.get(column.task) {
-            Some(task) => output::data_type(column.part, &task.kind),
-            None => Ok(DataType::Float32),
-        }
+    pub fn outputs(&self) -> Result<Vec<OutputColumn>> {
+        let tasks = self.manifest().encoder.layout().tasks.iter().enumerate();
+        let of_tasks = tasks.map(|(at, task)| output::outputs(at, &task.name, &task.kind));
+        Ok(of_tasks.collect::<Result<Vec<_>>>()?.concat())
     }
 
     /// The names and shapes of all weights, by name.
@@ -148,16 +186,16 @@ impl FittedModel {
     /// # Errors
     /// As libtorch fails to build the network, or to read a generator's weights.
     pub fn weight_shapes(&self) -> Result<Vec<(String, Vec<i64>)>> {
-        if self.manifest.generator.is_some() {
-            let weights = Tensor::read_safetensors(self.folder.join(WEIGHTS))?;
+        if self.manifest().generator.is_some() {
+            let weights = Tensor::read_safetensors(self.local(WEIGHTS)?)?;
             let mut shapes: Vec<_> = weights.into_iter().map(|(n, t)| (n, t.size())).collect();
             shapes.sort();
             return Ok(shapes);
         }
         let params = Params::shapes();
-        let rows = self.manifest.encoder.layout().table_rows as i64;
-        let architecture = model::find(&self.manifest.model_type)?;
-        Network::new(architecture, &self.manifest.spec(), rows, &params)?;
+        let rows = self.manifest().encoder.layout().table_rows as i64;
+        let architecture = model::find(&self.manifest().model_type)?;
+        Network::new(architecture, &self.manifest().spec(), rows, &params)?;
         Ok(params
             .tensors()
             .into_iter()
@@ -170,7 +208,7 @@ impl FittedModel {
     /// # Errors
     /// `Plan` when the model has none of that name; the message lists all.
     pub fn task(&self, name: &str) -> Result<usize> {
-        let tasks = &self.manifest.tasks;
+        let tasks = &self.manifest().tasks;
         tasks.iter().position(|t| t == name).ok_or_else(|| {
             Error::plan(format!(
                 "unknown task {name:?}; model {} has: {}",
@@ -192,7 +230,7 @@ impl FittedModel {
         products: Kind,
         budget: Arc<dyn Budget>,
     ) -> Result<Arc<Loaded>> {
-        let key = format!("{} {device:?} {products:?}", self.sums.digest);
+        let key = format!("{} {device:?} {products:?}", self.digest());
         self.cache.get(&key, || {
             self.still_there()?;
             self.read(device, products, Charge::new(budget))
@@ -210,15 +248,14 @@ impl FittedModel {
         budget: Arc<dyn Budget>,
     ) -> Result<Arc<LoadedGenerator>> {
         let spec = self.generator()?;
-        let key = format!("{} {device:?}", self.sums.digest);
+        let key = format!("{} {device:?}", self.digest());
         self.cache.get(&key, || {
             self.still_there()?;
             let mut charge = Charge::new(budget);
-            let weights = self.folder.join(WEIGHTS);
-            let stored = weights.metadata().map_or(0, |file| file.len() as usize);
-            self.reserve(&mut charge, stored)?;
-            let params = Params::loaded(Tensor::read_safetensors(&weights)?, device)?;
-            let made = catch(|| spec.load(&self.manifest, params, device))?;
+            self.reserve(&mut charge, self.stored(WEIGHTS)?)?;
+            let weights = Tensor::read_safetensors(self.local(WEIGHTS)?)?;
+            let params = Params::loaded(weights, device)?;
+            let made = catch(|| spec.load(self.manifest(), params, device))?;
             Ok(LoadedGenerator::new(made, charge))
         })
     }
@@ -232,8 +269,8 @@ impl FittedModel {
         let (encoder, params) = self.weights(Device::Cpu, charge)?;
         Ok(Predictor {
             encoder,
-            architecture: model::find(&self.manifest.model_type)?,
-            spec: self.manifest.spec(),
+            architecture: model::find(&self.manifest().model_type)?,
+            spec: self.manifest().spec(),
             params,
         })
     }
@@ -243,10 +280,11 @@ impl FittedModel {
     /// # Errors
     /// `Plan` when it is a predictor.
     pub fn generator(&self) -> Result<&GeneratorSpec> {
-        self.manifest.generator.as_ref().ok_or_else(|| {
+        self.manifest().generator.as_ref().ok_or_else(|| {
             Error::plan(format!(
                 "model {} predicts (model_type = '{}') and generates no rows: PREDICT applies it",
-                self.name, self.manifest.model_type
+                self.name,
+                self.manifest().model_type
             ))
         })
     }
@@ -256,23 +294,26 @@ impl FittedModel {
     /// # Errors
     /// `Plan` when it is a generator.
     pub fn predictor(self) -> Result<Self> {
-        match self.manifest.generator {
+        match self.manifest().generator {
             None => Ok(self),
             Some(_) => Err(Error::plan(format!(
                 "model {} generates rows (model_type = '{}') and predicts nothing: GENERATE applies it",
-                self.name, self.manifest.model_type
+                self.name,
+                self.manifest().model_type
             ))),
         }
     }
 
     fn still_there(&self) -> Result<()> {
-        match self.folder.exists() {
-            true => self.verify(),
-            false => Err(Error::execution(format!(
-                "model {} was dropped while it was being used",
-                self.name
-            ))),
+        match self.files.list(&self.name.folder()).is_empty() {
+            true => Err(dropped(&self.name)),
+            false => self.verify(),
         }
+    }
+
+    /// Bytes of one of its files.
+    fn stored(&self, file: &str) -> Result<usize> {
+        Ok(self.files.size(&self.name.folder().join(file))? as usize)
     }
 
     /// Takes `bytes` of the memory limit, at the cost of loaded models that nobody uses now.
@@ -289,20 +330,19 @@ impl FittedModel {
 
     /// Vocabularies and weights.
     fn weights(&self, device: Device, charge: &mut Charge) -> Result<(Encoder, Params)> {
-        let vocabulary = self.folder.join(VOCABULARY);
-        let weights = self.folder.join(WEIGHTS);
-        let stored = weights.metadata().map_or(0, |file| file.len() as usize);
+        let stored = self.stored(WEIGHTS)?;
         self.reserve(charge, stored)?;
-        let encoder = Encoder::load(self.manifest.encoder.clone(), &vocabulary)?;
+        let vocabulary = self.local(VOCABULARY)?;
+        let encoder = Encoder::load(self.manifest().encoder.clone(), &vocabulary)?;
         self.reserve(charge, stored + encoder.bytes())?;
-        let tensors = Tensor::read_safetensors(&weights)?;
+        let tensors = Tensor::read_safetensors(self.local(WEIGHTS)?)?;
         Ok((encoder, Params::loaded(tensors, device)?))
     }
 
     fn read(&self, device: Device, products: Kind, mut charge: Charge) -> Result<Loaded> {
         let (encoder, params) = self.weights(device, &mut charge)?;
-        let architecture = model::find(&self.manifest.model_type)?;
-        let spec = self.manifest.spec();
+        let architecture = model::find(&self.manifest().model_type)?;
+        let spec = self.manifest().spec();
         let rows = encoder.layout().table_rows as i64;
         // Building a network tells which of the weights are those of products.
         Network::new(architecture, &spec, rows, &params)?;

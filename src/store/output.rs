@@ -22,6 +22,8 @@ pub struct OutputColumn {
     pub task: usize,
     /// What it says of the task.
     pub part: Part,
+    /// The column's type.
+    pub data_type: DataType,
 }
 
 /// What an output says of its task.
@@ -53,27 +55,30 @@ impl OutputColumn {
 }
 
 /// The columns of a task.
-pub fn outputs(task: usize, name: &str, kind: &TaskKind) -> Vec<OutputColumn> {
-    let column = |prefix: &str, part| OutputColumn {
-        name: format!("{prefix}_{name}"),
-        task,
-        part,
+///
+/// # Errors
+/// `Execution` when the label's type is not known.
+pub fn outputs(task: usize, name: &str, kind: &TaskKind) -> Result<Vec<OutputColumn>> {
+    let column = |prefix: &str, part| {
+        Ok(OutputColumn {
+            name: format!("{prefix}_{name}"),
+            task,
+            part,
+            data_type: data_type(part, kind)?,
+        })
     };
-    match kind {
+    let columns = match kind {
         TaskKind::Binary => vec![column("p", Part::Probability)],
         TaskKind::MultiClass(_) => vec![
             column("predicted", Part::Predicted),
             column("probs", Part::Probabilities),
         ],
         TaskKind::Regression(_) => vec![column("predicted", Part::Predicted)],
-    }
+    };
+    columns.into_iter().collect()
 }
 
-/// The type of a column of such a task.
-///
-/// # Errors
-/// `Execution` when the label's type is not known.
-pub fn data_type(part: Part, kind: &TaskKind) -> Result<DataType> {
+fn data_type(part: Part, kind: &TaskKind) -> Result<DataType> {
     Ok(match (part, kind) {
         (Part::Predicted, TaskKind::MultiClass(classes)) => classes.data_type()?,
         (Part::Predicted, _) => DataType::Float64,

@@ -37,15 +37,29 @@ const RULES: &[(&str, &[&str], &[&str])] = &[
         &["arrow", "tch", "tempfile"],
     ),
     (
+        "plan",
+        &[
+            "error", "device", "feature", "gan", "metric", "model", "store", "tensor", "train",
+        ],
+        &["arrow", "datafusion", "tokio", "futures"],
+    ),
+    (
         "function",
-        &["error", "device", "image", "metric", "relation"],
+        &["error", "device", "image", "metric", "plan"],
         &["arrow", "datafusion"],
     ),
     (
         "relation",
         &[
-            "error", "device", "feature", "function", "gan", "image", "metric", "model", "store",
-            "tensor", "train",
+            "error", "device", "feature", "function", "metric", "plan", "store",
+        ],
+        &["arrow", "datafusion", "futures"],
+    ),
+    (
+        "statement",
+        &[
+            "error", "device", "feature", "gan", "model", "plan", "relation", "store", "tensor",
+            "train",
         ],
         &["arrow", "datafusion", "tokio", "futures", "tempfile"],
     ),

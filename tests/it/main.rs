@@ -4,6 +4,7 @@ mod cli;
 mod generate;
 mod layering;
 mod models;
+mod planner;
 mod predict;
 mod quality;
 mod readme;

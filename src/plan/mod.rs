@@ -1,0 +1,31 @@
+//! Our part of a query's plan: logical nodes and what runs them, a folder for each; the rules that
+//! rewrite them; the planner that makes the one of the other; and what all of them share.
+//!
+//! Relations and statements build plans of these nodes over plans: nothing here knows how a call is
+//! written. A node holds a [`ModelRef`](crate::store::ModelRef), options and expressions; what it needs
+//! besides, it finds when it runs in the session's [`Runtime`].
+
+pub mod budget;
+pub mod environment;
+pub mod evaluate;
+pub mod evaluate_synthetic;
+mod foreign;
+pub mod generate;
+pub mod name_tasks;
+pub mod options;
+mod planner;
+pub mod predict;
+pub mod roc_curve;
+pub mod rows;
+mod runtime;
+pub mod settings;
+pub mod statement;
+pub mod training;
+pub mod transform;
+pub mod watch;
+
+pub use environment::Environment;
+pub use planner::WithExtensions;
+pub use predict::{LiftPredict, PruneTasks, RefreshModels};
+pub use runtime::Runtime;
+pub use settings::Settings;
