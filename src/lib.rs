@@ -5,7 +5,7 @@
 //!
 //! Rules that a test holds: only the program knows clap; only [`tensor`] sees both Arrow's and
 //! libtorch's arrays; a model has never heard of SQL, Parquet or files; [`train`] does not know which
-//! architecture it trains; a plan node or function holds a handle to the store and never a tensor;
+//! architecture it trains; a plan node holds a reference to a model and never a tensor;
 //! every inference takes its own `no_grad` guard; every weight has a name of its own.
 
 mod error;

@@ -13,8 +13,8 @@ use super::draft::{
     DEFAULT, Default, Draft, last_drafted, lock_file, read_default, sweep, sync, write_default,
 };
 use super::files::{Files, Folder};
-use super::manifest::Manifest;
-use super::model::{FittedModel, MANIFEST, Opened};
+use super::manifest::{Manifest, Opened};
+use super::model::{FittedModel, MANIFEST};
 use super::name::ModelName;
 use super::reference::{ModelRef, folder};
 use crate::error::{Error, Result};

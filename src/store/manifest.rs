@@ -1,11 +1,15 @@
 //! What is known of a stored model besides its weights and vocabularies.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::checksum::{self, Sums};
+use super::files::Files;
 use super::generator::GeneratorSpec;
+use super::model::MANIFEST;
 use crate::error::{Error, Result};
 use crate::feature::FittedSpec;
 use crate::model::{Config, Spec};
@@ -122,6 +126,39 @@ impl Manifest {
             self.embedding_dim,
             self.config.clone(),
         )
+    }
+}
+
+/// What is read of a version when it is opened.
+#[derive(Debug)]
+pub struct Opened {
+    /// What is known of it.
+    pub manifest: Manifest,
+    /// The checksums of its files.
+    pub sums: Sums,
+}
+
+impl Opened {
+    /// Reads and verifies the manifest of the version in `folder`, whose checksums are `sums`.
+    ///
+    /// # Errors
+    /// `Execution` when it is missing or damaged, of another format, or lists other files than have
+    /// checksums.
+    pub(super) fn read(files: &dyn Files, folder: &Path, sums: Sums) -> Result<Self> {
+        let bytes = sums.read_file(files, folder, MANIFEST)?;
+        let shown = files.shown(&folder.join(MANIFEST));
+        let mut manifest = Manifest::parse(&bytes, &shown)?;
+        let mut known: Vec<_> = sums.names().filter(|name| *name != MANIFEST).collect();
+        if manifest.files.is_empty() {
+            manifest.files = known.iter().map(|name| name.to_string()).collect();
+        }
+        let mut listed: Vec<_> = manifest.files.iter().map(String::as_str).collect();
+        listed.sort_unstable();
+        known.sort_unstable();
+        match listed == known {
+            true => Ok(Self { manifest, sums }),
+            false => Err(checksum::damaged(&shown)),
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Shapes: B rows, C id columns, N numbers.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -11,10 +11,10 @@ use tch::{Device, Kind, Tensor};
 
 use super::cache::Cache;
 use super::catalog::dropped;
-use super::checksum::{self, SUMS, Sums};
+use super::checksum::SUMS;
 use super::files::Files;
 use super::generator::{GeneratorSpec, LoadedGenerator};
-use super::manifest::Manifest;
+use super::manifest::{Manifest, Opened};
 use super::output::{self, OutputColumn};
 use super::reference::ModelRef;
 use super::replica::{Replica, ReplicaPool};
@@ -47,39 +47,6 @@ pub struct FittedModel {
     opened: Arc<Opened>,
     files: Arc<dyn Files>,
     cache: Arc<Cache>,
-}
-
-/// What is read of a version when it is opened.
-#[derive(Debug)]
-pub struct Opened {
-    /// What is known of it.
-    pub manifest: Manifest,
-    /// The checksums of its files.
-    pub sums: Sums,
-}
-
-impl Opened {
-    /// Reads and verifies the manifest of the version in `folder`, whose checksums are `sums`.
-    ///
-    /// # Errors
-    /// `Execution` when it is missing or damaged, of another format, or lists other files than have
-    /// checksums.
-    pub(super) fn read(files: &dyn Files, folder: &Path, sums: Sums) -> Result<Self> {
-        let bytes = sums.read_file(files, folder, MANIFEST)?;
-        let shown = files.shown(&folder.join(MANIFEST));
-        let mut manifest = Manifest::parse(&bytes, &shown)?;
-        let mut known: Vec<_> = sums.names().filter(|name| *name != MANIFEST).collect();
-        if manifest.files.is_empty() {
-            manifest.files = known.iter().map(|name| name.to_string()).collect();
-        }
-        let mut listed: Vec<_> = manifest.files.iter().map(String::as_str).collect();
-        listed.sort_unstable();
-        known.sort_unstable();
-        match listed == known {
-            true => Ok(Self { manifest, sums }),
-            false => Err(checksum::damaged(&shown)),
-        }
-    }
 }
 
 /// Where the time of scoring went, and what it met.

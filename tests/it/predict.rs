@@ -1,7 +1,9 @@
 //! Prediction as a plan node: what it shows, and how its batches leave it.
 
 use arrow::array::{AsArray, RecordBatch};
+use arrow::compute::concat_batches;
 use arrow::datatypes::Int64Type;
+use datafusion::prelude::SessionContext;
 use sqltorch::Engine;
 
 async fn run(engine: &Engine, sql: &str) -> Vec<RecordBatch> {
@@ -122,4 +124,30 @@ async fn rows_keep_their_order() {
         })
         .collect();
     assert_eq!(rows, (1..=60_000).collect::<Vec<_>>());
+}
+
+/// What is held in a plan is a reference to a model: another session, which has never heard of it, runs the
+/// plan to the same rows.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plan_runs_in_another_session() {
+    let models = tempfile::tempdir().unwrap();
+    let engine = engine(models.path()).await;
+    let create = "CREATE MODEL g OPTIONS (model_type = 'copula', exclude_cols = ['row'], \
+                  constraints = ['user_id > 3']) AS SELECT * FROM logs WHERE row <= 1000";
+    run(&engine, create).await;
+    for sql in [
+        "SELECT row, p_click FROM PREDICT(MODEL m, (SELECT * FROM logs WHERE row < 200)) ORDER BY row",
+        "SELECT * FROM GENERATE(MODEL g, n => 100, seed => 7)",
+    ] {
+        let frame = engine.sql(sql).await.unwrap();
+        let plan = frame.create_physical_plan().await.unwrap();
+        let elsewhere = SessionContext::new().task_ctx();
+        let rows = datafusion::physical_plan::collect(plan, elsewhere);
+        let rows = rows.await.unwrap();
+        let expected = run(&engine, sql).await;
+        let schema = expected[0].schema();
+        let [rows, expected] = [rows, expected].map(|rows| concat_batches(&schema, &rows).unwrap());
+        assert_eq!(rows, expected, "{sql}");
+        assert!(rows.num_rows() >= 100);
+    }
 }
