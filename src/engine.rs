@@ -210,6 +210,7 @@ fn register(
     context.register_relation_planner(Arc::new(sample::SamplePlanner))?;
     context.register_relation_planner(Arc::new(upstream::ForgetInFrom))?;
     context.add_analyzer_rule(Arc::new(upstream::RefreshOuterReferences));
+    context.add_analyzer_rule(Arc::new(upstream::RunningExtremes));
     context.add_analyzer_rule(Arc::new(LiftPredict::new(environment.clone())));
     context.add_analyzer_rule(Arc::new(RefreshModels::new(environment.clone())));
     context.add_optimizer_rule(Arc::new(PruneTasks));
@@ -224,6 +225,7 @@ fn register(
         options.extensions.insert(Settings::default());
     }
     state.register_expr_planner(Arc::new(IntervalPlanner))?;
+    state.register_expr_planner(Arc::new(upstream::DistinctFrom))?;
     upstream::set_defaults(state.config_mut().options_mut())?;
     // A session has no setter for its query planner: the state is rebuilt around a new one.
     let planner = WithExtensions::new(state.query_planner().clone());

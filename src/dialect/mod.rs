@@ -14,6 +14,7 @@ mod calls;
 mod create_model;
 mod cursor;
 mod describe_model;
+mod distinct_from;
 mod drop_model;
 mod export_model;
 mod option_list;

@@ -2,6 +2,9 @@
 //! the fault, so that it can go when a later version has mended it; `tests/it/differential` tells.
 //!
 //! - [`dependencies`]: group and sort keys are dropped through functional dependencies.
+//! - [`distinct_from`]: IS DISTINCT FROM takes in the rest of a condition.
+//! - [`in_lists`]: lists of IN become TRUE or FALSE where NULL is right.
+//! - [`running_extremes`]: sorts are left out above a running maximum.
 //! - [`distinct`]: the same, where DISTINCT is taken for superfluous.
 //! - [`outer_references`]: a correlated subquery keeps the type that a column of UNION had before its
 //!   branches were given one type.
@@ -9,13 +12,19 @@
 //! - [`set_defaults`]: filters made at run time that prune the wrong table, a check that refuses right
 //!   plans, and fields of a volatile struct that are drawn again.
 
+mod as_is;
 mod dependencies;
 mod distinct;
+mod distinct_from;
+mod in_lists;
 mod outer_references;
+mod running_extremes;
 mod volatile;
 
 pub use dependencies::ForgetInFrom;
+pub use distinct_from::DistinctFrom;
 pub use outer_references::RefreshOuterReferences;
+pub use running_extremes::RunningExtremes;
 
 use std::sync::Arc;
 
@@ -25,6 +34,7 @@ use datafusion::optimizer::OptimizerRule;
 
 use dependencies::ForgetDependencies;
 use distinct::DistinctToAggregate;
+use in_lists::KeepListsApart;
 use volatile::VolatileInPlace;
 
 /// Settings whose defaults lead to wrong answers or internal errors, and what they are set to. A SET of
@@ -71,6 +81,9 @@ const READERS: &[&str] = &[
 /// The rule of DataFusion that drops a DISTINCT, by name.
 const DISTINCT: &str = "replace_distinct_aggregate";
 
+/// The rule of DataFusion that merges lists, by name.
+const LISTS: &str = "simplify_expressions";
+
 /// The rule of DataFusion that moves filters, by name.
 const FILTERS: &str = "push_down_filter";
 
@@ -78,17 +91,16 @@ type Rule = Arc<dyn OptimizerRule + Send + Sync>;
 
 /// The rules of a session, with ours before those that need them.
 pub fn with_corrections(rules: &[Rule]) -> Vec<Rule> {
-    let mut all = Vec::with_capacity(rules.len() + READERS.len() + 2);
+    let mut all = Vec::with_capacity(2 * rules.len());
     for rule in rules {
-        if rule.name() == DISTINCT {
-            all.push(Arc::new(DistinctToAggregate) as Rule);
-        }
-        if rule.name() == FILTERS {
-            all.push(Arc::new(VolatileInPlace));
-        }
-        if READERS.contains(&rule.name()) {
-            all.push(Arc::new(ForgetDependencies));
-        }
+        let before: Option<Rule> = match rule.name() {
+            DISTINCT => Some(Arc::new(DistinctToAggregate)),
+            LISTS => Some(Arc::new(KeepListsApart)),
+            FILTERS => Some(Arc::new(VolatileInPlace)),
+            name if READERS.contains(&name) => Some(Arc::new(ForgetDependencies)),
+            _ => None,
+        };
+        all.extend(before);
         all.push(rule.clone());
     }
     all
@@ -105,11 +117,12 @@ mod tests {
     fn every_rule_that_is_corrected_is_there() {
         let rules = Optimizer::new().rules;
         let names: Vec<_> = rules.iter().map(|rule| rule.name()).collect();
-        for name in READERS.iter().chain([&DISTINCT, &FILTERS]) {
+        let corrected = READERS.iter().chain([&DISTINCT, &LISTS, &FILTERS]);
+        for name in corrected.clone() {
             assert!(names.contains(name), "{name} is not among {names:?}");
         }
         let all = with_corrections(&rules);
-        assert_eq!(all.len(), rules.len() + READERS.len() + 2);
+        assert_eq!(all.len(), rules.len() + corrected.count());
     }
 
     #[test]
