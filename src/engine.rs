@@ -18,6 +18,7 @@ use datafusion::sql::sqlparser::dialect::dialect_from_str;
 use crate::device::Choice;
 use crate::error::{Error, Result};
 use crate::locations::Locations;
+use crate::plan::upstream;
 use crate::relation::{
     self, Environment, LiftPredict, PruneTasks, RefreshModels, Relations, Settings, WithExtensions,
 };
@@ -205,6 +206,8 @@ fn register(
         context.register_udaf(function.as_ref().clone());
     }
     context.register_relation_planner(Arc::new(Relations::new(environment.clone())))?;
+    context.register_relation_planner(Arc::new(upstream::ForgetInFrom))?;
+    context.add_analyzer_rule(Arc::new(upstream::RefreshOuterReferences));
     context.add_analyzer_rule(Arc::new(LiftPredict::new(environment.clone())));
     context.add_analyzer_rule(Arc::new(RefreshModels::new(environment.clone())));
     context.add_optimizer_rule(Arc::new(PruneTasks));
@@ -218,11 +221,14 @@ fn register(
         let options = state.config_mut().options_mut();
         options.extensions.insert(Settings::default());
     }
+    upstream::set_defaults(state.config_mut().options_mut())?;
     // A session has no setter for its query planner: the state is rebuilt around a new one.
     let planner = WithExtensions::new(state.query_planner().clone());
+    let rules = upstream::with_corrections(state.optimizers());
     let id = state.session_id().to_string();
     *state = SessionStateBuilder::new_from_existing(state.clone())
         .with_session_id(id)
+        .with_optimizer_rules(rules)
         .with_query_planner(Arc::new(planner))
         .build();
     Ok(environment)

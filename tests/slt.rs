@@ -5,11 +5,16 @@ use std::time::Duration;
 
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use datafusion::error::DataFusionError;
+use datafusion::prelude::{SessionConfig, SessionContext};
 use sqllogictest::{AsyncDB, DBOutput, DefaultColumnType, Runner};
 use sqltorch::Engine;
 
-/// The adapter between sqllogictest and [`Engine::sql`].
-struct Database(Engine);
+/// The adapter between sqllogictest and a session.
+enum Database {
+    Engine(Engine),
+    /// A plain session that [`sqltorch::register_all`] has taught.
+    Plain(SessionContext),
+}
 
 #[async_trait::async_trait]
 impl AsyncDB for Database {
@@ -17,7 +22,11 @@ impl AsyncDB for Database {
     type ColumnType = DefaultColumnType;
 
     async fn run(&mut self, sql: &str) -> Result<DBOutput<DefaultColumnType>, DataFusionError> {
-        let batches = self.0.sql(sql).await?.collect().await?;
+        let planned = match self {
+            Self::Engine(engine) => engine.sql(sql).await?,
+            Self::Plain(context) => context.sql(sql).await?,
+        };
+        let batches = planned.collect().await?;
         let columns = batches.first().map_or(0, |b| b.num_columns());
         if columns == 0 {
             return Ok(DBOutput::StatementComplete(0));
@@ -76,13 +85,12 @@ async fn sql_behaves_as_written() {
     for file in files {
         let models = tempfile::tempdir().unwrap();
         let mut runner = Runner::new(|| async {
-            Ok(Database(
-                Engine::builder()
-                    .model_dir(models.path().join("models"))
-                    .device("cpu")
-                    .threads(2)
-                    .build()?,
-            ))
+            let engine = Engine::builder()
+                .model_dir(models.path().join("models"))
+                .device("cpu")
+                .threads(2)
+                .build()?;
+            Ok(Database::Engine(engine))
         });
         runner.set_var("DIR".into(), models.path().display().to_string());
         if let Err(error) = runner.run_file_async(&file).await {
@@ -90,4 +98,18 @@ async fn sql_behaves_as_written() {
         }
     }
     assert!(failures.is_empty(), "{}", failures.join("\n\n"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plain_session_answers_rightly_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/slt/right_answers.slt");
+    let mut runner = Runner::new(|| async {
+        let config = SessionConfig::new().with_information_schema(true);
+        let context = SessionContext::new_with_config(config);
+        sqltorch::register_all(&context)?;
+        Ok(Database::Plain(context))
+    });
+    runner.set_var("DIR".into(), folder.path().display().to_string());
+    runner.run_file_async(&file).await.unwrap();
 }

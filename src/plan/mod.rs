@@ -1,0 +1,3 @@
+//! What stands between a planned query and its rows: rules over plans.
+
+pub mod upstream;

@@ -1,0 +1,112 @@
+//! Queries that DataFusion 55.2 answers wrongly or not at all, and how we go round it. Each file names
+//! the fault, so that it can go when a later version has mended it; `tests/it/differential` tells.
+//!
+//! - [`dependencies`]: group and sort keys are dropped through functional dependencies.
+//! - [`distinct`]: the same, where DISTINCT is taken for superfluous.
+//! - [`outer_references`]: a correlated subquery keeps the type that a column of UNION had before its
+//!   branches were given one type.
+//! - [`set_defaults`]: filters made at run time that prune the wrong table, and a check that refuses
+//!   right plans.
+
+mod dependencies;
+mod distinct;
+mod outer_references;
+
+pub use dependencies::ForgetInFrom;
+pub use outer_references::RefreshOuterReferences;
+
+use std::sync::Arc;
+
+use datafusion::common::config::ConfigOptions;
+use datafusion::error::Result;
+use datafusion::optimizer::OptimizerRule;
+
+use dependencies::ForgetDependencies;
+use distinct::DistinctToAggregate;
+
+/// Settings whose defaults lead to wrong answers or internal errors, and what they are set to. A SET of
+/// the user's own wins.
+const SETTINGS: &[(&str, &str)] = &[
+    // The filters that joins, ORDER BY ... LIMIT and aggregates send to scans while they run are resolved
+    // by a column's name alone, so that they prune any table that has a column of that name.
+    (
+        "datafusion.optimizer.enable_dynamic_filter_pushdown",
+        "false",
+    ),
+    // A plan whose physical columns may be NULL where the logical ones may not is refused below an
+    // aggregate, though both are right: coalesce knows more before it becomes CASE than after.
+    (
+        "datafusion.execution.skip_physical_aggregate_schema_check",
+        "true",
+    ),
+];
+
+/// Sets [`SETTINGS`].
+///
+/// # Errors
+/// As DataFusion refuses a setting that it does not know.
+pub fn set_defaults(options: &mut ConfigOptions) -> Result<()> {
+    for (name, value) in SETTINGS {
+        options.set(name, value)?;
+    }
+    Ok(())
+}
+
+/// Rules of DataFusion that read functional dependencies, by name.
+const READERS: &[&str] = &[
+    "eliminate_join",
+    "eliminate_duplicated_expr",
+    "single_distinct_aggregation_to_group_by",
+    "optimize_projections",
+];
+
+/// The rule of DataFusion that drops a DISTINCT, by name.
+const DISTINCT: &str = "replace_distinct_aggregate";
+
+type Rule = Arc<dyn OptimizerRule + Send + Sync>;
+
+/// The rules of a session, with ours before those that need them.
+pub fn with_corrections(rules: &[Rule]) -> Vec<Rule> {
+    let mut all = Vec::with_capacity(rules.len() + READERS.len() + 1);
+    for rule in rules {
+        if rule.name() == DISTINCT {
+            all.push(Arc::new(DistinctToAggregate) as Rule);
+        }
+        if READERS.contains(&rule.name()) {
+            all.push(Arc::new(ForgetDependencies));
+        }
+        all.push(rule.clone());
+    }
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use datafusion::optimizer::Optimizer;
+
+    use super::*;
+
+    /// A later version that calls them otherwise would go uncorrected.
+    #[test]
+    fn every_rule_that_is_corrected_is_there() {
+        let rules = Optimizer::new().rules;
+        let names: Vec<_> = rules.iter().map(|rule| rule.name()).collect();
+        for name in READERS.iter().chain([&DISTINCT]) {
+            assert!(names.contains(name), "{name} is not among {names:?}");
+        }
+        let all = with_corrections(&rules);
+        assert_eq!(all.len(), rules.len() + READERS.len() + 1);
+    }
+
+    #[test]
+    fn every_setting_is_known() {
+        let mut options = ConfigOptions::new();
+        set_defaults(&mut options).unwrap();
+        let optimizer = &options.optimizer;
+        assert!(!optimizer.enable_dynamic_filter_pushdown);
+        assert!(!optimizer.enable_join_dynamic_filter_pushdown);
+        assert!(!optimizer.enable_topk_dynamic_filter_pushdown);
+        assert!(!optimizer.enable_aggregate_dynamic_filter_pushdown);
+        assert!(options.execution.skip_physical_aggregate_schema_check);
+    }
+}
