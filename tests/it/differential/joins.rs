@@ -6,7 +6,7 @@ use super::relation::{
     Column, Relation, Side, column, one_of, order_by, relation, select, side, table,
 };
 use super::spelling::either;
-use super::tables::{TABLES, Type};
+use super::tables::{TABLES, Table, Type};
 use super::values::{aggregates, predicate};
 
 const JOINS: &[&str] = &["JOIN", "LEFT JOIN", "RIGHT JOIN", "FULL JOIN"];
@@ -163,28 +163,29 @@ pub fn chain(draw: &mut Draw) -> Option<Relation> {
 
 /// Two or three tables joined by columns of one name.
 pub fn using(draw: &mut Draw) -> Option<Relation> {
-    let named = |name: &str| {
-        TABLES
-            .iter()
-            .filter(|t| t.columns.iter().any(|c| c.name == name))
-            .collect()
-    };
     let key = *draw.pick(&["household", "item"]);
-    let tables: Vec<_> = named(key);
-    let (mut from, mut columns) = (String::new(), vec![column(key, Type::Number)]);
-    for i in 0..draw.between(2, 3) {
+    let has_key = |table: &&Table| table.columns.iter().any(|c| c.name == key);
+    let tables: Vec<_> = TABLES.iter().filter(has_key).collect();
+    let (mut from, mut columns, mut first) = (String::new(), Vec::new(), String::new());
+    let number = draw.between(2, 3);
+    for i in 0..number {
         let (table, alias) = (*draw.pick(&tables), draw.name());
         let how = *draw.pick(&["JOIN", "LEFT JOIN"]);
-        from += &match i {
-            0 => format!("{} {alias}", table.name),
-            _ => format!(" {how} {} {alias} USING ({key})", table.name),
-        };
+        if i == 0 {
+            from = format!("{} {alias}", table.name);
+            first = format!("{alias}.{key}");
+        } else {
+            from += &format!(" {how} {} {alias} USING ({key})", table.name);
+        }
         let own = table.columns.iter().filter(|c| c.name != key);
         columns.extend(own.map(|c| column(format!("{alias}.{}", c.name), c.kind)));
     }
+    let grouped = draw.percent(50);
+    let key = if grouped || number > 2 { &first } else { key };
+    columns.push(column(key, Type::Number));
     let from = Side { from, columns };
     let values = draw.some(&from.columns, 2, 4);
-    Some(match draw.percent(50) {
+    Some(match grouped {
         true => grouped_select(draw, &from, &values),
         false => select(draw, &values, &from.from, ""),
     })

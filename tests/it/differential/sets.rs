@@ -9,7 +9,9 @@ pub fn set(draw: &mut Draw, depth: usize) -> Option<Relation> {
     let values = draw.some(&left.columns, 1, 3);
     let mut others = Vec::new();
     for value in &values {
-        others.push(one_of(draw, &right.columns, value.kind)?);
+        // DataFusion wants different names on this side, too.
+        let other = one_of(draw, &right.columns, value.kind)?;
+        others.push(format!("{other} AS {}", draw.name()));
     }
     let (list, columns) = listed(draw, &values);
     let how = *draw.pick(&["UNION ALL", "UNION", "INTERSECT", "EXCEPT"]);

@@ -181,8 +181,8 @@ pub fn predicate(draw: &mut Draw, columns: &[Column]) -> String {
             format!("{a_text} NOT IN (2, {low})"),
             format!("{a_text} NOT IN (1, NULL)"),
             format!("NOT ({a_text} = {low})"),
-            format!("{a_text} IS DISTINCT FROM {low}"),
-            format!("{a_text} IS NOT DISTINCT FROM {b}"),
+            format!("({a_text} IS DISTINCT FROM {low})"),
+            format!("({a_text} IS NOT DISTINCT FROM {b})"),
             format!("{a_text} BETWEEN {low} AND {high}"),
             format!("{a_text} = {b}"),
             format!("{a_text} < {b} + {low}"),
@@ -230,10 +230,17 @@ pub fn predicate(draw: &mut Draw, columns: &[Column]) -> String {
         }
     };
     let text = draw.pick(&texts).clone();
+    let is_list = |text: &str| text.contains(" IN (");
     match draw.below(12) {
         0 => format!("{a_text} IS NULL"),
-        1 => format!("({text} OR {})", predicate(draw, columns)),
-        2 => format!("({text} AND {})", predicate(draw, columns)),
+        how @ (1 | 2) if !is_list(&text) => {
+            let other = predicate(draw, columns);
+            match (how, is_list(&other)) {
+                (_, true) => other,
+                (1, _) => format!("({text} OR {other})"),
+                _ => format!("({text} AND {other})"),
+            }
+        }
         3 => format!("({text} OR {a_text} IS NULL)"),
         _ => text,
     }
