@@ -37,11 +37,13 @@ struct Lists {
     rows: Vec<(Row, List)>,
 }
 
+type Values = Box<dyn Fn(&List) -> Vec<Cell>>;
+
 /// What is made of a list: SQL around it, and the values that come out.
 struct Use {
     before: &'static str,
     after: String,
-    values: Box<dyn Fn(&List) -> Vec<Cell>>,
+    values: Values,
 }
 
 /// A query over the rows of the log.
@@ -114,8 +116,10 @@ const KEYS: &[(&str, Key)] = &[
     }),
 ];
 
+type Collected = fn(&Entry) -> Option<i64>;
+
 /// What is collected of a row.
-const COLLECTED: &[(&str, fn(&Entry) -> Option<i64>)] = &[
+const COLLECTED: &[(&str, Collected)] = &[
     ("price", |e| e.price),
     ("id", |e| Some(e.id)),
     ("item", |e| e.item),
@@ -167,7 +171,7 @@ fn windows_of_months(draw: &mut Draw, log: &[Entry]) -> Lists {
     let (frame, near): (String, Box<dyn Fn(i64, i64) -> bool>) = match draw.below(4) {
         0 => (
             format!("INTERVAL '{back} months' PRECEDING AND INTERVAL '1 second' PRECEDING"),
-            Box::new(move |now, then| then >= sooner(now, back) && then <= now - 1),
+            Box::new(move |now, then| then >= sooner(now, back) && then < now),
         ),
         1 => (
             format!("INTERVAL '{back} months' PRECEDING AND CURRENT ROW"),
@@ -223,7 +227,7 @@ fn groups(draw: &mut Draw, log: &[Entry]) -> Lists {
     for (shown, mut part) in parts(log, key_of) {
         part.retain(|e| !filtered || e.price.is_some_and(|price| price > least));
         part.sort_by_key(|e| (if down { -e.time } else { e.time }, e.id));
-        let mut list: Vec<_> = part.iter().map(|e| value(e)).collect();
+        let mut list: Vec<_> = part.iter().map(value).collect();
         if each {
             list.sort_by_key(|v| (v.is_none(), v.map(|v| if down { -v } else { v })));
             list.dedup();

@@ -9,6 +9,7 @@
 //! Left out, since DataFusion 55.2 has it wrong:
 //! - `x IS DISTINCT FROM y AND z` is read as `x IS DISTINCT FROM (y AND z)`: it stands in brackets here.
 //! - `x NOT IN (1) OR x NOT IN (2)` becomes true, where x is NULL too: no list stands beside AND or OR.
+//! - `max(x) OVER (ORDER BY y)` is taken to be sorted with NULLs last, where they come first: `unordered`.
 //! - The column of USING has no name of its own for a third table, nor everywhere in an aggregate.
 
 mod counts;
