@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use datafusion::dataframe::DataFrame;
 use datafusion::error::DataFusionError;
+use datafusion::execution::FunctionRegistry;
 use datafusion::execution::memory_pool::{GreedyMemoryPool, TrackConsumersPool};
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::{SessionState, SessionStateBuilder};
@@ -18,7 +19,7 @@ use datafusion::sql::sqlparser::dialect::dialect_from_str;
 use crate::device::Choice;
 use crate::error::{Error, Result};
 use crate::locations::Locations;
-use crate::plan::upstream;
+use crate::plan::{IntervalPlanner, sample, upstream};
 use crate::relation::{
     self, Environment, LiftPredict, PruneTasks, RefreshModels, Relations, Settings, WithExtensions,
 };
@@ -206,6 +207,7 @@ fn register(
         context.register_udaf(function.as_ref().clone());
     }
     context.register_relation_planner(Arc::new(Relations::new(environment.clone())))?;
+    context.register_relation_planner(Arc::new(sample::SamplePlanner))?;
     context.register_relation_planner(Arc::new(upstream::ForgetInFrom))?;
     context.add_analyzer_rule(Arc::new(upstream::RefreshOuterReferences));
     context.add_analyzer_rule(Arc::new(LiftPredict::new(environment.clone())));
@@ -221,6 +223,7 @@ fn register(
         let options = state.config_mut().options_mut();
         options.extensions.insert(Settings::default());
     }
+    state.register_expr_planner(Arc::new(IntervalPlanner))?;
     upstream::set_defaults(state.config_mut().options_mut())?;
     // A session has no setter for its query planner: the state is rebuilt around a new one.
     let planner = WithExtensions::new(state.query_planner().clone());

@@ -5,12 +5,14 @@
 //! - [`distinct`]: the same, where DISTINCT is taken for superfluous.
 //! - [`outer_references`]: a correlated subquery keeps the type that a column of UNION had before its
 //!   branches were given one type.
-//! - [`set_defaults`]: filters made at run time that prune the wrong table, and a check that refuses
-//!   right plans.
+//! - [`volatile`]: random() as a key or a condition is drawn again elsewhere.
+//! - [`set_defaults`]: filters made at run time that prune the wrong table, a check that refuses right
+//!   plans, and fields of a volatile struct that are drawn again.
 
 mod dependencies;
 mod distinct;
 mod outer_references;
+mod volatile;
 
 pub use dependencies::ForgetInFrom;
 pub use outer_references::RefreshOuterReferences;
@@ -23,6 +25,7 @@ use datafusion::optimizer::OptimizerRule;
 
 use dependencies::ForgetDependencies;
 use distinct::DistinctToAggregate;
+use volatile::VolatileInPlace;
 
 /// Settings whose defaults lead to wrong answers or internal errors, and what they are set to. A SET of
 /// the user's own wins.
@@ -38,6 +41,11 @@ const SETTINGS: &[(&str, &str)] = &[
     (
         "datafusion.execution.skip_physical_aggregate_schema_check",
         "true",
+    ),
+    // Fields of a struct are computed below, and so drawn again where the struct is volatile.
+    (
+        "datafusion.optimizer.enable_leaf_expression_pushdown",
+        "false",
     ),
 ];
 
@@ -63,14 +71,20 @@ const READERS: &[&str] = &[
 /// The rule of DataFusion that drops a DISTINCT, by name.
 const DISTINCT: &str = "replace_distinct_aggregate";
 
+/// The rule of DataFusion that moves filters, by name.
+const FILTERS: &str = "push_down_filter";
+
 type Rule = Arc<dyn OptimizerRule + Send + Sync>;
 
 /// The rules of a session, with ours before those that need them.
 pub fn with_corrections(rules: &[Rule]) -> Vec<Rule> {
-    let mut all = Vec::with_capacity(rules.len() + READERS.len() + 1);
+    let mut all = Vec::with_capacity(rules.len() + READERS.len() + 2);
     for rule in rules {
         if rule.name() == DISTINCT {
             all.push(Arc::new(DistinctToAggregate) as Rule);
+        }
+        if rule.name() == FILTERS {
+            all.push(Arc::new(VolatileInPlace));
         }
         if READERS.contains(&rule.name()) {
             all.push(Arc::new(ForgetDependencies));
@@ -91,11 +105,11 @@ mod tests {
     fn every_rule_that_is_corrected_is_there() {
         let rules = Optimizer::new().rules;
         let names: Vec<_> = rules.iter().map(|rule| rule.name()).collect();
-        for name in READERS.iter().chain([&DISTINCT]) {
+        for name in READERS.iter().chain([&DISTINCT, &FILTERS]) {
             assert!(names.contains(name), "{name} is not among {names:?}");
         }
         let all = with_corrections(&rules);
-        assert_eq!(all.len(), rules.len() + READERS.len() + 1);
+        assert_eq!(all.len(), rules.len() + READERS.len() + 2);
     }
 
     #[test]
@@ -108,5 +122,6 @@ mod tests {
         assert!(!optimizer.enable_topk_dynamic_filter_pushdown);
         assert!(!optimizer.enable_aggregate_dynamic_filter_pushdown);
         assert!(options.execution.skip_physical_aggregate_schema_check);
+        assert!(!optimizer.enable_leaf_expression_pushdown);
     }
 }
