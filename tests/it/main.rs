@@ -1,6 +1,7 @@
 //! Tests of the program and of the library from outside: one binary, a module each.
 
 mod cli;
+mod differential;
 mod generate;
 mod layering;
 mod models;
