@@ -16,7 +16,6 @@ use serde_json::Value;
 use tch::{Device, Kind, Tensor};
 
 use super::generator::{Draw, Generate, Wanted};
-use super::manifest::Manifest;
 use super::model::{FittedModel, WEIGHTS};
 use super::replica::ReplicaPool;
 use crate::error::{Error, Result};
@@ -250,15 +249,15 @@ impl ImageMaker {
         }
     }
 
-    /// The generator with its weights.
+    /// The generator with its weights, whose matrix products are computed in `products`.
     ///
     /// # Errors
     /// `Execution` when a weight is missing or of another shape.
     pub fn load(
         &self,
-        manifest: &Manifest,
         params: Params,
         device: Device,
+        products: Kind,
     ) -> Result<Box<dyn Generate>> {
         let (design, spec) = (image::find(&self.arch)?, self.spec());
         let labels = match self.classes() {
@@ -272,10 +271,7 @@ impl ImageMaker {
             design,
             labels,
             scale: scale.ok_or_else(|| Error::execution("the model has no column of pixels"))?,
-            kind: match manifest.precision.as_str() {
-                "bfloat16" => Kind::BFloat16,
-                _ => Kind::Float,
-            },
+            products,
             pool: ReplicaPool::new(params, move |params| {
                 (design.generator)(&spec, &params.root())
             })?,
@@ -304,7 +300,7 @@ struct LoadedMaker {
     /// The classes in order.
     labels: ArrayRef,
     scale: Scale,
-    kind: Kind,
+    products: Kind,
     pool: ReplicaPool<Box<dyn Generator>>,
     device: Device,
 }
@@ -339,7 +335,7 @@ impl Generate for LoadedMaker {
                         .transpose()?;
                     let statistics = Statistics::Stored;
                     let images =
-                        generator.images(&noise, labels.as_ref(), statistics, self.kind)?;
+                        generator.images(&noise, labels.as_ref(), statistics, self.products)?;
                     append(&mut values, &images)?;
                 }
                 Ok(())

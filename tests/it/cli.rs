@@ -853,6 +853,60 @@ fn a_cancelled_generator_goes_on_from_its_checkpoint() {
     );
 }
 
+/// Where nobody says a precision, a training goes on in that of its checkpoint, though it would begin in another.
+#[test]
+fn a_resumed_training_keeps_the_precision_of_its_checkpoint() {
+    let place = Place::new();
+    let images = "COPY (SELECT arrow_cast(array_agg((i * 31 + n * 7) % 256 ORDER BY n), 'FixedSizeList(64, UInt8)') \
+                  AS pixels FROM generate_series(1, 200) AS t(i), generate_series(0, 63) AS s(n) GROUP BY i) \
+                  TO 'images.parquet'";
+    let ran = place.run(&["-c", images]);
+    assert_eq!(ran.status, Some(0), "{}", ran.stderr);
+    let sql = |name: &str, epochs: u32, options: &str| {
+        format!(
+            "CREATE MODEL {name} OPTIONS (model_type = 'image_gan', batch_size = 50, epochs = {epochs}{options}) \
+             AS SELECT pixels FROM 'images.parquet'"
+        )
+    };
+    let trained_in = |statement: &str, name: &str| {
+        let show = format!("SELECT value FROM ml_describe('{name}') WHERE property = 'precision'");
+        let ran = place.run(&["--format", "csv", "-c", &format!("{statement}; {show}")]);
+        assert_eq!(ran.status, Some(0), "{}", ran.stderr);
+        ran.stdout.lines().last().unwrap_or_default().to_string()
+    };
+    let own = trained_in(&sql("plain", 1, ""), "plain");
+    let other = match own.as_str() {
+        "float32" => "bfloat16",
+        _ => "float32",
+    };
+    let begin = format!("SET sqltorch.precision = '{other}'; {}", sql("g", 60, ""));
+    let child = place.command(&["-c", &begin]).spawn().unwrap();
+    let checkpoint = place.path().join("models/.checkpoint-g");
+    let started = Instant::now();
+    while !checkpoint.exists() {
+        assert!(
+            started.elapsed() < Duration::from_secs(60),
+            "it kept nothing"
+        );
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    send("-INT", &child);
+    let ran: Ran = child.wait_with_output().unwrap().into();
+    assert_eq!(ran.status, Some(130), "{}", ran.stderr);
+    let said = format!(", resume = true, precision = '{own}'");
+    let ran = place.run(&["-c", &sql("g", 60, &said)]);
+    assert!(
+        ran.stderr
+            .contains(&format!("had another precision, \"{other}\"")),
+        "{}",
+        ran.stderr
+    );
+    assert_eq!(
+        trained_in(&sql("g", 60, ", resume = true"), "g"),
+        other
+    );
+}
+
 #[test]
 fn idx_files_become_a_table_and_a_generator_draws_a_grid() {
     let place = Place::new();
