@@ -22,6 +22,7 @@ mod layer;
 mod locations;
 mod metric;
 mod model;
+mod random;
 mod relation;
 mod store;
 mod tensor;

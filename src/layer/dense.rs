@@ -202,7 +202,8 @@ impl Dense {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::layer::{Draws, Params, Tape};
+    use crate::layer::{Params, Tape};
+    use crate::random::Words;
 
     /// The loops and libtorch's operators are one layer: the same values, dropped units and gradients.
     #[test]
@@ -228,7 +229,7 @@ mod tests {
             let wanted = [&x, &layer.weight, &layer.bias].map(Tensor::shallow_clone);
             let run = |loops: bool| {
                 let workspace = Workspace::default();
-                let tape = Tape::new(Draws::new(&[4]), &workspace);
+                let tape = Tape::new(Words::new(&[4]), &workspace);
                 let mode = Mode::Train(&tape);
                 let y = match (loops, kind) {
                     (true, Kind::Float) => layer.in_loops::<f32>(&x, mode),

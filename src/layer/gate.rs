@@ -147,7 +147,8 @@ impl Gates {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::layer::{Draws, Params, Tape, Workspace};
+    use crate::layer::{Params, Tape, Workspace};
+    use crate::random::Words;
 
     /// The loops and libtorch's operators are one layer: the same values and gradients.
     #[test]
@@ -168,7 +169,7 @@ mod tests {
         let wanted = [&x, &experts, &gates.weight, &gates.bias].map(Tensor::shallow_clone);
         let run = |loops: bool| {
             let workspace = Workspace::default();
-            let tape = Tape::new(Draws::new(&[4]), &workspace);
+            let tape = Tape::new(Words::new(&[4]), &workspace);
             let mixed = match loops {
                 true => gates.in_loops::<f32>(&x, &experts, Mode::Train(&tape)),
                 false => gates.by_operators(&x, &experts),

@@ -10,11 +10,12 @@ use super::images::ImageMaker;
 use super::manifest::Manifest;
 use super::replica::ReplicaPool;
 use crate::error::{Error, Result};
-use crate::feature::table::{Codec, Decoder, Draws};
+use crate::feature::table::{Codec, Decoder};
 use crate::feature::{Charge, FeatureInfo};
 use crate::gan::{self, Makes, RowDesign, TableGenerator};
 use crate::layer::Params;
 use crate::model::Config;
+use crate::random::Draws;
 use crate::tensor::catch;
 
 /// The values that some columns are to have in every row, by the columns' names.

@@ -22,8 +22,9 @@ use crate::error::{Error, Result};
 use crate::feature::{Classes, FittedSpec, Scale, TaskKind};
 use crate::gan::image::{self, Design, Generator, ImageSpec, Statistics};
 use crate::image::png;
-use crate::layer::{Draws, Mode, Params, Workspace};
+use crate::layer::{Mode, Params, Workspace};
 use crate::model::image_classifier::ImageFeatures;
+use crate::random::Words;
 use crate::tensor::catch;
 use crate::tensor::memory::append;
 
@@ -308,7 +309,7 @@ struct LoadedMaker {
 impl Generate for LoadedMaker {
     fn batch(&self, draw: Draw, rows: usize, wanted: &Wanted) -> Result<RecordBatch> {
         let class = self.maker.class(wanted)?;
-        let draws = Draws::new(&[draw.seed, draw.batch, draw.attempt]);
+        let draws = Words::new(&[draw.seed, draw.batch, draw.attempt]);
         let classes: Vec<i64> = match class {
             Some(class) => vec![class; rows],
             None => self.drawn_classes(&draws, rows),
@@ -364,18 +365,16 @@ impl Generate for LoadedMaker {
 
 impl LoadedMaker {
     /// Classes as often as training had them.
-    fn drawn_classes(&self, draws: &Draws, rows: usize) -> Vec<i64> {
+    fn drawn_classes(&self, draws: &Words, rows: usize) -> Vec<i64> {
         let mut ends = Vec::with_capacity(self.maker.counts.len());
         let mut end = 0;
         for count in &self.maker.counts {
             end += count;
             ends.push(end);
         }
-        let mut words = vec![0; rows];
-        Draws::fill(draws.skip(rows), &mut words);
         let place = |word: &u64| ((u128::from(*word) * u128::from(end)) >> 64) as u64;
         let class = |word| ends.partition_point(|end| *end <= place(word)) as i64;
-        words.iter().map(class).collect()
+        draws.take(rows).iter().map(class).collect()
     }
 }
 

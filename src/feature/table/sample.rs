@@ -10,7 +10,8 @@ use arrow::datatypes::{DataType, SchemaRef};
 use arrow::row::{RowConverter, SortField};
 
 use crate::error::{Error, Result};
-use crate::feature::{Budget, Charge, mix, text_hash};
+use crate::feature::{Budget, Charge, text_hash};
+use crate::random::mix;
 
 /// Distinct rows whose copies are told apart; copies of later ones are kept or left together.
 const MAX_DISTINCT: usize = 2 << 20;

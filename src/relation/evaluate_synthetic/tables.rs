@@ -7,7 +7,8 @@ use arrow::compute::{cast, take};
 use arrow::datatypes::DataType;
 
 use crate::error::Result;
-use crate::feature::{numbers, permutation};
+use crate::feature::numbers;
+use crate::random::permutation;
 use crate::metric::synthetic::{Column, NULL};
 
 /// A column that is judged.

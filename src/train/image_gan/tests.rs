@@ -1,6 +1,6 @@
 use super::*;
 use crate::gan::image::Statistics;
-use crate::layer::Draws;
+use crate::random::Words;
 use crate::train::checkpoint::tests::InMemory;
 
 /// Bright left or right halves at 60 shades, 4 x 4.
@@ -54,7 +54,7 @@ fn halves(design: &str, trained: &TrainedImages) -> [[f64; 2]; 2] {
     };
     let generator = (design.generator)(&spec, &trained.params.share().unwrap().root()).unwrap();
     [0i64, 1].map(|class| {
-        let noise = Draws::new(&[7]).normals(50 * design.noise as usize);
+        let noise = Words::new(&[7]).normals(50 * design.noise as usize);
         let noise = Tensor::from_slice(&noise).view([50, design.noise]);
         let labels = Tensor::full([50], class, (Kind::Int64, Device::Cpu));
         let images = generator
