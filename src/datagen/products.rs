@@ -170,7 +170,9 @@ impl Product {
             .round()
             .max(2.0);
         let style = std::array::from_fn(|d| {
-            levels.category_style[d][category] + levels.brand_style[d][brand] + 0.2 * draw.box_muller()
+            levels.category_style[d][category]
+                + levels.brand_style[d][brand]
+                + 0.2 * draw.box_muller()
         });
         let mut part = |k: usize| {
             levels.category_bias[k][category]

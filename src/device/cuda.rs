@@ -50,9 +50,8 @@ pub(super) fn compute_capability(number: usize) -> Option<(i32, i32)> {
     // to no other place than the given integer; `cuInit` may be called any number of times.
     unsafe {
         let init = driver.get::<unsafe extern "C" fn(u32) -> i32>(c"cuInit".to_bytes_with_nul());
-        let device = driver.get::<unsafe extern "C" fn(*mut i32, i32) -> i32>(
-            c"cuDeviceGet".to_bytes_with_nul(),
-        );
+        let device = driver
+            .get::<unsafe extern "C" fn(*mut i32, i32) -> i32>(c"cuDeviceGet".to_bytes_with_nul());
         let attribute = driver.get::<unsafe extern "C" fn(*mut i32, i32, i32) -> i32>(
             c"cuDeviceGetAttribute".to_bytes_with_nul(),
         );

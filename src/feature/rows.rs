@@ -4,7 +4,6 @@ use std::fs::File;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-
 use super::budget::Charge;
 use super::chunks::read_words;
 use super::label::{LabelCount, fill_funnel};

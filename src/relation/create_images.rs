@@ -209,12 +209,7 @@ impl Images {
         }
     }
 
-    fn learned(
-        &self,
-        fitted: &Fitted,
-        trained: &TrainedImages,
-        precision: Precision,
-    ) -> Learned {
+    fn learned(&self, fitted: &Fitted, trained: &TrainedImages, precision: Precision) -> Learned {
         let encoder = fitted.encoder.fitted().clone();
         let tasks = encoder.layout().tasks.iter();
         let tasks = tasks.map(|task| task.name.clone()).collect();

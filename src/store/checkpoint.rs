@@ -56,7 +56,6 @@ impl CheckpointFile {
             resume,
         }
     }
-
 }
 
 impl Checkpoints for CheckpointFile {

@@ -19,7 +19,7 @@ use super::tuples::Conditioned;
 use crate::error::{Error, Result};
 use crate::feature::Encoder;
 use crate::feature::table::{Bridge, Coded, Decoder, SharedTask};
-use crate::layer::{self, Mode, Params, Tape, Workspace};
+use crate::layer::{Mode, Params, Tape, Workspace};
 use crate::model::{Architecture, Input, Network, Spec, TABLE};
 use crate::random::Words;
 use crate::tensor::batch::Batch;

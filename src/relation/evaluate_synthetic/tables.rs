@@ -8,8 +8,8 @@ use arrow::datatypes::DataType;
 
 use crate::error::Result;
 use crate::feature::numbers;
-use crate::random::permutation;
 use crate::metric::synthetic::{Column, NULL};
+use crate::random::permutation;
 
 /// A column that is judged.
 #[derive(Clone, Debug)]

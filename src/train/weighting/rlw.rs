@@ -25,7 +25,9 @@ struct Rlw {
 
 impl LossWeighting for Rlw {
     fn weights(&mut self) -> Vec<f64> {
-        let shares: Vec<f64> = (0..self.tasks).map(|_| self.random.box_muller_up().exp()).collect();
+        let shares: Vec<f64> = (0..self.tasks)
+            .map(|_| self.random.box_muller_up().exp())
+            .collect();
         let total: f64 = shares.iter().sum();
         let tasks = self.tasks as f64;
         shares.iter().map(|share| tasks * share / total).collect()
