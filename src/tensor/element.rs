@@ -4,7 +4,10 @@ use half::bf16;
 use tch::Kind;
 
 /// A number whose memory a tensor and a slice can share.
-pub trait Plain: Copy + Send + Sync + 'static {
+///
+/// # Safety
+/// libtorch's numbers of this kind have the size and alignment of the type, and it takes any bits.
+pub unsafe trait Plain: Copy + Send + Sync + 'static {
     /// libtorch's name of the type.
     const KIND: Kind;
 }
@@ -17,15 +20,18 @@ pub trait Element: Plain {
     fn narrow(value: f32) -> Self;
 }
 
-impl Plain for i32 {
+// SAFETY: libtorch's Int is int32_t.
+unsafe impl Plain for i32 {
     const KIND: Kind = Kind::Int;
 }
 
-impl Plain for f32 {
+// SAFETY: libtorch's Float is float.
+unsafe impl Plain for f32 {
     const KIND: Kind = Kind::Float;
 }
 
-impl Plain for bf16 {
+// SAFETY: libtorch's BFloat16 and this type are 16 bits, wrapped.
+unsafe impl Plain for bf16 {
     const KIND: Kind = Kind::BFloat16;
 }
 
