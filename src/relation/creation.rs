@@ -24,6 +24,7 @@ use super::rows::{training_rows, training_schema};
 use super::statement::{Action, StatementNode};
 use super::watch::{CancelOnDrop, Watch};
 use crate::device::{self, Precision};
+use crate::environment::versions;
 use crate::error::{Error, Result};
 use crate::feature::{Budget, FittedSpec};
 use crate::store::{
@@ -140,7 +141,7 @@ impl Creation {
     pub fn manifest(&self, learned: Learned) -> Result<Manifest> {
         let device = device::select(self.device.parse()?)?;
         let products = device::products(learned.precision, device);
-        let libraries = crate::versions().into_iter();
+        let libraries = versions().into_iter();
         Ok(Manifest {
             format_version: FORMAT_VERSION,
             model_type: self.options.model_type.clone(),
