@@ -3,10 +3,58 @@
 use std::path::Path;
 use std::time::Duration;
 
+use arrow::datatypes::DataType;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use datafusion::error::DataFusionError;
-use sqllogictest::{AsyncDB, DBOutput, DefaultColumnType, Runner};
+use sqllogictest::{AsyncDB, ColumnType, DBOutput, Runner, strict_column_validator};
 use sqltorch::Engine;
+
+/// What the letters behind `query` say of a result's columns.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Column {
+    Boolean,
+    Integer,
+    /// Floats and decimals.
+    Real,
+    Text,
+    /// Whatever else.
+    Other,
+}
+
+impl Column {
+    const LETTERS: [(char, Self); 5] = [
+        ('B', Self::Boolean),
+        ('I', Self::Integer),
+        ('R', Self::Real),
+        ('T', Self::Text),
+        ('?', Self::Other),
+    ];
+
+    fn of(data_type: &DataType) -> Self {
+        match data_type {
+            DataType::Boolean => Self::Boolean,
+            DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => Self::Text,
+            DataType::Dictionary(_, value) => Self::of(value),
+            other if other.is_integer() => Self::Integer,
+            other if other.is_floating() || other.is_decimal() => Self::Real,
+            _ => Self::Other,
+        }
+    }
+}
+
+impl ColumnType for Column {
+    fn from_char(letter: char) -> Option<Self> {
+        let found = Self::LETTERS
+            .into_iter()
+            .find(|(known, _)| *known == letter);
+        found.map(|(_, column)| column)
+    }
+
+    fn to_char(&self) -> char {
+        let found = Self::LETTERS.into_iter().find(|(_, column)| column == self);
+        found.map_or('?', |(letter, _)| letter)
+    }
+}
 
 /// The adapter between sqllogictest and [`Engine::sql`].
 struct Database(Engine);
@@ -14,14 +62,15 @@ struct Database(Engine);
 #[async_trait::async_trait]
 impl AsyncDB for Database {
     type Error = DataFusionError;
-    type ColumnType = DefaultColumnType;
+    type ColumnType = Column;
 
-    async fn run(&mut self, sql: &str) -> Result<DBOutput<DefaultColumnType>, DataFusionError> {
+    async fn run(&mut self, sql: &str) -> Result<DBOutput<Column>, DataFusionError> {
         let batches = self.0.sql(sql).await?.collect().await?;
-        let columns = batches.first().map_or(0, |b| b.num_columns());
-        if columns == 0 {
+        let Some(first) = batches.first().filter(|b| b.num_columns() > 0) else {
             return Ok(DBOutput::StatementComplete(0));
-        }
+        };
+        let schema = first.schema();
+        let types = schema.fields().iter();
         let options = FormatOptions::default().with_null("NULL");
         let mut rows: Vec<Vec<String>> = Vec::new();
         for batch in &batches {
@@ -46,7 +95,7 @@ impl AsyncDB for Database {
             }
         }
         Ok(DBOutput::Rows {
-            types: vec![DefaultColumnType::Any; columns],
+            types: types.map(|field| Column::of(field.data_type())).collect(),
             rows,
         })
     }
@@ -84,6 +133,7 @@ async fn sql_behaves_as_written() {
                     .build()?,
             ))
         });
+        runner.with_column_validator(strict_column_validator);
         runner.set_var("DIR".into(), models.path().display().to_string());
         if let Err(error) = runner.run_file_async(&file).await {
             failures.push(format!("{error}"));

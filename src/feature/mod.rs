@@ -53,6 +53,8 @@ mod values;
 mod vector;
 mod vocabulary;
 
+#[cfg(test)]
+pub use budget::tests::{Limited, Unlimited};
 pub use budget::{Budget, Charge};
 pub use encoder::Encoder;
 pub use encoding::{NumericEncoding, NumericEncodings};

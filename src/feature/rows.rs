@@ -129,7 +129,7 @@ impl RowSet {
             labels: 1,
             ..Finisher::default()
         };
-        let charge = Charge::new(Arc::new(super::budget::tests::Unlimited));
+        let charge = Charge::new(Arc::new(super::Unlimited));
         let rows = Store::Memory(vec![(0..count).collect()]);
         Self::new(rows, count.into(), Vec::new(), finisher, charge)
     }
@@ -143,7 +143,7 @@ impl RowSet {
             dense: numbers,
             ..Finisher::default()
         };
-        let charge = Charge::new(Arc::new(super::budget::tests::Unlimited));
+        let charge = Charge::new(Arc::new(super::Unlimited));
         let rows = Store::Memory(vec![values.iter().map(|v| v.to_bits()).collect()]);
         Self::new(rows, count, Vec::new(), finisher, charge)
     }
@@ -306,7 +306,7 @@ impl BatchIter {
 
 #[cfg(test)]
 mod tests {
-    use super::super::budget::tests::Unlimited;
+    use super::super::Unlimited;
     use super::*;
 
     /// Ids in a row of the tests; wide rows make for few of them in a window.

@@ -63,7 +63,7 @@ impl Checkpoints for CheckpointFile {
         if !self.resume {
             return Ok(None);
         }
-        let Some((about, tensors)) = read(&self.path)? else {
+        let Some(Kept { about, tensors }) = read(&self.path)? else {
             return Ok(None);
         };
         let names = about.statement.keys().chain(self.statement.keys());
@@ -117,11 +117,17 @@ impl Checkpoints for CheckpointFile {
 /// # Errors
 /// `Execution` when the checkpoint is damaged.
 pub(super) fn statement(root: &Path, name: &str) -> Result<Option<Map<String, Value>>> {
-    Ok(read(&path(root, name))?.map(|(about, _)| about.statement))
+    Ok(read(&path(root, name))?.map(|kept| kept.about.statement))
 }
 
-/// Reads a checkpoint, if there is one: what is no tensor, and the tensors.
-fn read(path: &Path) -> Result<Option<(About, Vec<(String, Tensor)>)>> {
+/// What a file holds.
+struct Kept {
+    about: About,
+    tensors: Vec<(String, Tensor)>,
+}
+
+/// Reads a checkpoint, if there is one.
+fn read(path: &Path) -> Result<Option<Kept>> {
     if !path.exists() {
         return Ok(None);
     }
@@ -143,7 +149,7 @@ fn read(path: &Path) -> Result<Option<(About, Vec<(String, Tensor)>)>> {
         return Err(damaged());
     }
     let about = serde_json::from_slice(&about).map_err(|_| damaged())?;
-    Ok(Some((about, tensors)))
+    Ok(Some(Kept { about, tensors }))
 }
 
 /// Removes the checkpoint of model `name`; whether there was one.

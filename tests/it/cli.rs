@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
+use crate::time::{answered_soon, wait_until};
+
 /// A folder to work in, which is the home of the program too.
 struct Place {
     folder: TempDir,
@@ -342,11 +344,7 @@ fn signals_end_it_within_a_second() {
             (Some(status), "cancelled\n")
         );
         assert_eq!(rest, "");
-        assert!(
-            sent.elapsed() < Duration::from_secs(2),
-            "{:?}",
-            sent.elapsed()
-        );
+        answered_soon(sent);
     }
 }
 
@@ -450,21 +448,18 @@ impl Terminal {
 
     /// Waits until `text` appears and returns what came up to its end.
     fn wait_for(&mut self, text: &str) -> String {
-        let started = Instant::now();
-        loop {
+        let mut found = String::new();
+        wait_until(&format!("no {text:?}"), || {
             let screen = self.screen.lock().unwrap().clone();
             let new = screen.get(self.seen..).unwrap_or_default();
-            if let Some(at) = new.find(text) {
-                let end = at + text.len();
-                self.seen += end;
-                return new[..end].to_string();
+            match new.find(text) {
+                Some(at) => found = new[..at + text.len()].to_string(),
+                None => return false,
             }
-            assert!(
-                started.elapsed() < Duration::from_secs(20),
-                "no {text:?} in {new:?}"
-            );
-            std::thread::sleep(Duration::from_millis(20));
-        }
+            true
+        });
+        self.seen += found.len();
+        found
     }
 
     /// Types a line at the prompt and returns what is shown up to the next `text`.
@@ -519,11 +514,7 @@ fn the_shell_goes_on_after_ctrl_c() {
     let pressed = Instant::now();
     terminal.press("\x03");
     terminal.wait_for("cancelled");
-    assert!(
-        pressed.elapsed() < Duration::from_secs(2),
-        "{:?}",
-        pressed.elapsed()
-    );
+    answered_soon(pressed);
     terminal.wait_for(PROMPT);
     // At the prompt it throws the line away.
     terminal.press("SELECT 'thrown away'");
@@ -723,14 +714,7 @@ fn a_cancelled_score_leaves_nothing() {
         "o.parquet",
     ];
     let child = place.command(&score).spawn().unwrap();
-    let started = Instant::now();
-    while place.files() == before {
-        assert!(
-            started.elapsed() < Duration::from_secs(20),
-            "it never began to write"
-        );
-        std::thread::sleep(Duration::from_millis(5));
-    }
+    wait_until("it never began to write", || place.files() != before);
     let sent = Instant::now();
     send("-INT", &child);
     let ran: Ran = child.wait_with_output().unwrap().into();
@@ -738,11 +722,7 @@ fn a_cancelled_score_leaves_nothing() {
         (ran.status, ran.stderr.as_str()),
         (Some(130), "cancelled\n")
     );
-    assert!(
-        sent.elapsed() < Duration::from_secs(2),
-        "{:?}",
-        sent.elapsed()
-    );
+    answered_soon(sent);
     assert_eq!(place.files(), before);
 }
 
@@ -768,11 +748,7 @@ fn a_cancelled_training_leaves_no_model() {
         (ran.status, ran.stderr.as_str()),
         (Some(130), "cancelled\n")
     );
-    assert!(
-        sent.elapsed() < Duration::from_secs(2),
-        "{:?}",
-        sent.elapsed()
-    );
+    answered_soon(sent);
     let ran = place.run(&["--format", "csv", "-c", "SHOW MODELS"]);
     assert_eq!(
         (ran.status, ran.stdout.lines().count()),
@@ -801,14 +777,7 @@ fn a_cancelled_generator_goes_on_from_its_checkpoint() {
     rows(7);
     let child = place.command(&["-c", &sql("")]).spawn().unwrap();
     let checkpoint = place.path().join("models/.checkpoint-g");
-    let started = Instant::now();
-    while !checkpoint.exists() {
-        assert!(
-            started.elapsed() < Duration::from_secs(60),
-            "it kept nothing"
-        );
-        std::thread::sleep(Duration::from_millis(2));
-    }
+    wait_until("it kept nothing", || checkpoint.exists());
     send("-INT", &child);
     let ran: Ran = child.wait_with_output().unwrap().into();
     let lines: Vec<_> = ran.stderr.lines().collect();
@@ -882,14 +851,7 @@ fn a_resumed_training_keeps_the_precision_of_its_checkpoint() {
     let begin = format!("SET sqltorch.precision = '{other}'; {}", sql("g", 60, ""));
     let child = place.command(&["-c", &begin]).spawn().unwrap();
     let checkpoint = place.path().join("models/.checkpoint-g");
-    let started = Instant::now();
-    while !checkpoint.exists() {
-        assert!(
-            started.elapsed() < Duration::from_secs(60),
-            "it kept nothing"
-        );
-        std::thread::sleep(Duration::from_millis(2));
-    }
+    wait_until("it kept nothing", || checkpoint.exists());
     send("-INT", &child);
     let ran: Ran = child.wait_with_output().unwrap().into();
     assert_eq!(ran.status, Some(130), "{}", ran.stderr);
@@ -901,10 +863,7 @@ fn a_resumed_training_keeps_the_precision_of_its_checkpoint() {
         "{}",
         ran.stderr
     );
-    assert_eq!(
-        trained_in(&sql("g", 60, ", resume = true"), "g"),
-        other
-    );
+    assert_eq!(trained_in(&sql("g", 60, ", resume = true"), "g"), other);
 }
 
 #[test]

@@ -223,16 +223,7 @@ mod tests {
     use arrow::datatypes::{DataType, Field, Int64Type, Schema};
 
     use super::*;
-
-    struct Unlimited;
-
-    impl Budget for Unlimited {
-        fn try_grow(&self, _bytes: usize) -> bool {
-            true
-        }
-
-        fn shrink(&self, _bytes: usize) {}
-    }
+    use crate::feature::Unlimited;
 
     fn sample(values: &[i64], batch: usize, limit: usize, seed: u64) -> Vec<i64> {
         let schema = Arc::new(Schema::new(vec![Field::new("a", DataType::Int64, true)]));

@@ -16,7 +16,6 @@ use arrow::array::{
 use arrow::compute::{concat_batches, take_record_batch};
 use arrow::datatypes::Float32Type;
 
-use super::budget::tests::Unlimited;
 use super::encoder::EncodeStats;
 use super::fitted::FittedSpec;
 use super::layout::UNKNOWN_ID;

@@ -5,21 +5,12 @@ use arrow::array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray}
 use super::*;
 use crate::feature::table::{Codec, CodecOptions, TableSpec};
 use crate::feature::{
-    self, Budget, ColumnOptions, FitOptions, Fitter, NumericEncoding, NumericEncodings, SplitMethod,
+    self, ColumnOptions, FitOptions, Fitter, NumericEncoding, NumericEncodings, SplitMethod,
+    Unlimited,
 };
 use crate::gan::tabular::Discriminator;
 use crate::model::Config;
 use crate::random::Draws;
-
-struct Unlimited;
-
-impl Budget for Unlimited {
-    fn try_grow(&self, _: usize) -> bool {
-        true
-    }
-
-    fn shrink(&self, _: usize) {}
-}
 
 /// Clicks come with high numbers of one kind; stars are three classes, at times not known.
 fn table() -> RecordBatch {

@@ -1,4 +1,5 @@
 use super::*;
+use crate::feature::{Limited, Unlimited};
 use crate::gan::image::Statistics;
 use crate::random::Words;
 use crate::train::checkpoint::tests::InMemory;
@@ -38,7 +39,7 @@ fn train<'a>(
         device: Device::Cpu,
         products: Kind::Float,
         threads,
-        budget: &ALL,
+        budget: &Unlimited,
         checkpoints: Box::leak(Box::<InMemory>::default()),
     };
     change(&mut fit);
@@ -190,23 +191,11 @@ fn what_goes_wrong_is_said() {
     );
     assert!(check_variety(3, 0.3, 0.5).is_ok());
     assert!(check_variety(3, f64::NAN, 0.5).is_err());
-    let error = train("dense", 1, |fit| fit.budget = &Limit(1 << 16))
+    let budget = Limited::new(1 << 16);
+    let error = train("dense", 1, |fit| fit.budget = &*budget)
         .err()
         .unwrap();
     assert!(matches!(error, Error::Resources(_)));
-}
-
-/// So many bytes at a time.
-struct Limit(usize);
-
-const ALL: Limit = Limit(usize::MAX);
-
-impl Budget for Limit {
-    fn try_grow(&self, bytes: usize) -> bool {
-        bytes <= self.0
-    }
-
-    fn shrink(&self, _: usize) {}
 }
 
 #[test]
