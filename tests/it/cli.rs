@@ -827,7 +827,7 @@ fn a_cancelled_generator_goes_on_from_its_checkpoint() {
 fn a_resumed_training_keeps_the_precision_of_its_checkpoint() {
     let place = Place::new();
     let images = "COPY (SELECT arrow_cast(array_agg((i * 31 + n * 7) % 256 ORDER BY n), 'FixedSizeList(64, UInt8)') \
-                  AS pixels FROM generate_series(1, 200) AS t(i), generate_series(0, 63) AS s(n) GROUP BY i) \
+                  AS pixels FROM generate_series(1, 100) AS t(i), generate_series(0, 63) AS s(n) GROUP BY i) \
                   TO 'images.parquet'";
     let ran = place.run(&["-c", images]);
     assert_eq!(ran.status, Some(0), "{}", ran.stderr);
@@ -848,7 +848,7 @@ fn a_resumed_training_keeps_the_precision_of_its_checkpoint() {
         "float32" => "bfloat16",
         _ => "float32",
     };
-    let begin = format!("SET sqltorch.precision = '{other}'; {}", sql("g", 60, ""));
+    let begin = format!("SET sqltorch.precision = '{other}'; {}", sql("g", 4, ""));
     let child = place.command(&["-c", &begin]).spawn().unwrap();
     let checkpoint = place.path().join("models/.checkpoint-g");
     wait_until("it kept nothing", || checkpoint.exists());
@@ -856,14 +856,14 @@ fn a_resumed_training_keeps_the_precision_of_its_checkpoint() {
     let ran: Ran = child.wait_with_output().unwrap().into();
     assert_eq!(ran.status, Some(130), "{}", ran.stderr);
     let said = format!(", resume = true, precision = '{own}'");
-    let ran = place.run(&["-c", &sql("g", 60, &said)]);
+    let ran = place.run(&["-c", &sql("g", 4, &said)]);
     assert!(
         ran.stderr
             .contains(&format!("had another precision, \"{other}\"")),
         "{}",
         ran.stderr
     );
-    assert_eq!(trained_in(&sql("g", 60, ", resume = true"), "g"), other);
+    assert_eq!(trained_in(&sql("g", 4, ", resume = true"), "g"), other);
 }
 
 #[test]
