@@ -65,12 +65,13 @@ impl AsyncDB for Database {
     type ColumnType = Column;
 
     async fn run(&mut self, sql: &str) -> Result<DBOutput<Column>, DataFusionError> {
-        let batches = self.0.sql(sql).await?.collect().await?;
-        let Some(first) = batches.first().filter(|b| b.num_columns() > 0) else {
+        let frame = self.0.sql(sql).await?;
+        let fields = frame.schema().fields().iter();
+        let types: Vec<_> = fields.map(|field| Column::of(field.data_type())).collect();
+        let batches = frame.collect().await?;
+        if types.is_empty() {
             return Ok(DBOutput::StatementComplete(0));
-        };
-        let schema = first.schema();
-        let types = schema.fields().iter();
+        }
         let options = FormatOptions::default().with_null("NULL");
         let mut rows: Vec<Vec<String>> = Vec::new();
         for batch in &batches {
@@ -94,10 +95,7 @@ impl AsyncDB for Database {
                 rows.extend(lines.map(|line| vec![line.to_string()]));
             }
         }
-        Ok(DBOutput::Rows {
-            types: types.map(|field| Column::of(field.data_type())).collect(),
-            rows,
-        })
+        Ok(DBOutput::Rows { types, rows })
     }
 
     async fn shutdown(&mut self) {}
