@@ -3,11 +3,59 @@
 use std::path::Path;
 use std::time::Duration;
 
+use arrow::datatypes::DataType;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use datafusion::error::DataFusionError;
 use datafusion::prelude::{SessionConfig, SessionContext};
-use sqllogictest::{AsyncDB, DBOutput, DefaultColumnType, Runner};
+use sqllogictest::{AsyncDB, ColumnType, DBOutput, Runner, strict_column_validator};
 use sqltorch::Engine;
+
+/// What the letters behind `query` say of a result's columns.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Column {
+    Boolean,
+    Integer,
+    /// Floats and decimals.
+    Real,
+    Text,
+    /// Whatever else.
+    Other,
+}
+
+impl Column {
+    const LETTERS: [(char, Self); 5] = [
+        ('B', Self::Boolean),
+        ('I', Self::Integer),
+        ('R', Self::Real),
+        ('T', Self::Text),
+        ('?', Self::Other),
+    ];
+
+    fn of(data_type: &DataType) -> Self {
+        match data_type {
+            DataType::Boolean => Self::Boolean,
+            DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => Self::Text,
+            DataType::Dictionary(_, value) => Self::of(value),
+            other if other.is_integer() => Self::Integer,
+            other if other.is_floating() || other.is_decimal() => Self::Real,
+            _ => Self::Other,
+        }
+    }
+}
+
+impl ColumnType for Column {
+    fn from_char(letter: char) -> Option<Self> {
+        let found = Self::LETTERS
+            .into_iter()
+            .find(|(known, _)| *known == letter);
+        found.map(|(_, column)| column)
+    }
+
+    fn to_char(&self) -> char {
+        let found = Self::LETTERS.into_iter().find(|(_, column)| column == self);
+        found.map_or('?', |(letter, _)| letter)
+    }
+}
 
 /// The adapter between sqllogictest and a session.
 enum Database {
@@ -19,16 +67,17 @@ enum Database {
 #[async_trait::async_trait]
 impl AsyncDB for Database {
     type Error = DataFusionError;
-    type ColumnType = DefaultColumnType;
+    type ColumnType = Column;
 
-    async fn run(&mut self, sql: &str) -> Result<DBOutput<DefaultColumnType>, DataFusionError> {
-        let planned = match self {
+    async fn run(&mut self, sql: &str) -> Result<DBOutput<Column>, DataFusionError> {
+        let frame = match self {
             Self::Engine(engine) => engine.sql(sql).await?,
             Self::Plain(context) => context.sql(sql).await?,
         };
-        let batches = planned.collect().await?;
-        let columns = batches.first().map_or(0, |b| b.num_columns());
-        if columns == 0 {
+        let fields = frame.schema().fields().iter();
+        let types: Vec<_> = fields.map(|field| Column::of(field.data_type())).collect();
+        let batches = frame.collect().await?;
+        if types.is_empty() {
             return Ok(DBOutput::StatementComplete(0));
         }
         let options = FormatOptions::default().with_null("NULL");
@@ -54,10 +103,7 @@ impl AsyncDB for Database {
                 rows.extend(lines.map(|line| vec![line.to_string()]));
             }
         }
-        Ok(DBOutput::Rows {
-            types: vec![DefaultColumnType::Any; columns],
-            rows,
-        })
+        Ok(DBOutput::Rows { types, rows })
     }
 
     async fn shutdown(&mut self) {}
@@ -92,6 +138,7 @@ async fn sql_behaves_as_written() {
                 .build()?;
             Ok(Database::Engine(engine))
         });
+        runner.with_column_validator(strict_column_validator);
         runner.set_var("DIR".into(), models.path().display().to_string());
         if let Err(error) = runner.run_file_async(&file).await {
             failures.push(format!("{error}"));
@@ -110,6 +157,7 @@ async fn a_plain_session_answers_rightly_too() {
         sqltorch::register_all(&context)?;
         Ok(Database::Plain(context))
     });
+    runner.with_column_validator(strict_column_validator);
     runner.set_var("DIR".into(), folder.path().display().to_string());
     runner.run_file_async(&file).await.unwrap();
 }

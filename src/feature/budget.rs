@@ -82,7 +82,7 @@ pub(super) mod tests {
     use super::*;
 
     /// Grants everything.
-    pub(in crate::feature) struct Unlimited;
+    pub struct Unlimited;
 
     impl Budget for Unlimited {
         fn try_grow(&self, _bytes: usize) -> bool {
@@ -93,7 +93,7 @@ pub(super) mod tests {
     }
 
     /// Grants up to a limit and remembers the highest use.
-    pub(in crate::feature) struct Limited {
+    pub struct Limited {
         pub limit: usize,
         pub used: AtomicUsize,
         pub peak: AtomicUsize,

@@ -10,7 +10,7 @@ use super::assign::{Growing, RowHashes};
 use super::budget::{Budget, Charge};
 use super::category;
 use super::chunks::Chunks;
-use super::hash::{combine, hash_bits, mix};
+use super::hash::{combine, hash_bits};
 use super::label::Reader;
 use super::layout::Layout;
 use super::record::{Record, Slots, join, split_words};
@@ -20,6 +20,7 @@ use super::split::{SplitMethod, read_keys};
 use super::vocabulary::{DIRECT_LIMIT, Vocabulary};
 use super::{number, time, vector};
 use crate::error::{Error, Result};
+use crate::random::mix;
 
 /// The seed when none is given.
 pub const DEFAULT_SEED: u64 = 42;

@@ -25,14 +25,6 @@ fn fold(a: u64, b: u64) -> u64 {
     (product as u64) ^ ((product >> 64) as u64)
 }
 
-/// Every bit of the result depends on every bit of `x`.
-#[inline(always)]
-pub fn mix(x: u64) -> u64 {
-    let x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    x ^ (x >> 31)
-}
-
 /// Appends a value's hash to the hash of its row.
 #[inline(always)]
 pub(super) fn combine(row: u64, value: u64) -> u64 {

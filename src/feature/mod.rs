@@ -53,17 +53,19 @@ mod values;
 mod vector;
 mod vocabulary;
 
+#[cfg(test)]
+pub use budget::tests::{Limited, Unlimited};
 pub use budget::{Budget, Charge};
 pub use encoder::Encoder;
 pub use encoding::{NumericEncoding, NumericEncodings};
 pub use finish::Fitted;
 pub use fit::{FitOptions, Fitter, PartitionFitter};
 pub use fitted::{FeatureInfo, FittedSpec};
-pub use hash::{mix, text_hash};
+pub use hash::text_hash;
 pub use infer::{infer, infer_columns};
 pub use label::{LabelCount, task_kind};
 pub use layout::{Classes, EncodedBatch, Layout, Target, Task, TaskKind};
-pub use rows::{BatchIter, Order, RowSet, permutation};
+pub use rows::{BatchIter, Order, RowSet};
 pub use scale::Scale;
 pub use spec::{ColumnOptions, EncoderSpec, Kind, Role, find_name};
 pub use split::SplitMethod;

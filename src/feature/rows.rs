@@ -4,16 +4,13 @@ use std::fs::File;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::{Rng, SeedableRng};
-
 use super::budget::Charge;
 use super::chunks::read_words;
-use super::hash::mix;
 use super::label::{LabelCount, fill_funnel};
 use super::layout::EncodedBatch;
 use super::scale::Finisher;
 use crate::error::Result;
+use crate::random::{Draws, mix, permutation};
 
 /// Words of consecutive rows that stay together when rows are shuffled.
 const SEGMENT_WORDS: usize = 512 << 10;
@@ -132,7 +129,7 @@ impl RowSet {
             labels: 1,
             ..Finisher::default()
         };
-        let charge = Charge::new(Arc::new(super::budget::tests::Unlimited));
+        let charge = Charge::new(Arc::new(super::Unlimited));
         let rows = Store::Memory(vec![(0..count).collect()]);
         Self::new(rows, count.into(), Vec::new(), finisher, charge)
     }
@@ -146,7 +143,7 @@ impl RowSet {
             dense: numbers,
             ..Finisher::default()
         };
-        let charge = Charge::new(Arc::new(super::budget::tests::Unlimited));
+        let charge = Charge::new(Arc::new(super::Unlimited));
         let rows = Store::Memory(vec![values.iter().map(|v| v.to_bits()).collect()]);
         Self::new(rows, count, Vec::new(), finisher, charge)
     }
@@ -171,8 +168,8 @@ impl RowSet {
         let random = match order {
             Order::Stored => None,
             Order::Shuffled { seed, epoch } => {
-                let mut random = generator(seed, epoch);
-                shuffle(&mut segments, &mut random);
+                let mut random = Draws::of_epoch(seed, epoch);
+                random.shuffle(&mut segments);
                 Some(random)
             }
         };
@@ -205,7 +202,7 @@ pub struct BatchIter {
     /// Segments still to be read.
     segments: std::vec::IntoIter<u64>,
     /// Shuffles rows, unless they are read as stored.
-    random: Option<ChaCha8Rng>,
+    random: Option<Draws>,
     /// First row of each part in memory.
     starts: Vec<u64>,
     /// Where the rows of the window stand: part, and row in it.
@@ -272,7 +269,7 @@ impl BatchIter {
             self.load_segment(from, (from + self.segment_rows).min(self.inner.rows))?;
         }
         if let Some(random) = &mut self.random {
-            shuffle(&mut self.places, random);
+            random.shuffle(&mut self.places);
         }
         Ok(!self.places.is_empty())
     }
@@ -307,32 +304,9 @@ impl BatchIter {
     }
 }
 
-/// The numbers from 0 to `count` in an order that depends on seed and epoch alone.
-pub fn permutation(count: u64, seed: u64, epoch: u64) -> Vec<i64> {
-    let mut numbers: Vec<i64> = (0..count as i64).collect();
-    shuffle(&mut numbers, &mut generator(seed, epoch));
-    numbers
-}
-
-/// Random numbers that depend on seed and epoch alone.
-fn generator(seed: u64, epoch: u64) -> ChaCha8Rng {
-    let mut key = [0; 32];
-    key[..8].copy_from_slice(&seed.to_le_bytes());
-    key[8..16].copy_from_slice(&epoch.to_le_bytes());
-    ChaCha8Rng::from_seed(key)
-}
-
-/// Fisher and Yates' shuffle; spelled out, so that the order never changes with a package.
-fn shuffle<T>(items: &mut [T], random: &mut ChaCha8Rng) {
-    for last in (1..items.len()).rev() {
-        let at = (u128::from(random.next_u64()) * (last as u128 + 1)) >> 64;
-        items.swap(last, at as usize);
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::super::budget::tests::Unlimited;
+    use super::super::Unlimited;
     use super::*;
 
     /// Ids in a row of the tests; wide rows make for few of them in a window.

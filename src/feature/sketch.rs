@@ -7,8 +7,8 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
-use super::hash::mix;
 use super::split::{float_key, key_float};
+use crate::random::mix;
 
 /// Cells in use at the most. Up to so many distinct values are counted exactly; beyond that, a cell of
 /// values that span ten powers of two has a width of 0.2 % of its values.

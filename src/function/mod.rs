@@ -34,8 +34,8 @@ use std::sync::Arc;
 
 use datafusion::logical_expr::{AggregateUDF, ScalarUDF};
 
+use crate::environment::Environment;
 use crate::error::{Error, Result};
-use crate::relation::Environment;
 
 const AGGREGATES: &[fn() -> AggregateUDF] = &[
     accuracy::function,

@@ -15,7 +15,7 @@ use datafusion::logical_expr::{
     Signature, Volatility,
 };
 
-use crate::relation::Environment;
+use crate::environment::Environment;
 
 /// The function's name.
 pub const NAME: &str = "predict";

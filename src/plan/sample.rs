@@ -22,7 +22,7 @@ use datafusion::sql::sqlparser::ast::{
     TableFactor, TableSample, TableSampleKind, TableSampleUnit, Value,
 };
 
-use crate::feature::mix;
+use crate::random::mix;
 
 /// Plans relations with TABLESAMPLE.
 #[derive(Debug)]

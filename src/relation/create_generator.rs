@@ -13,6 +13,7 @@ use super::creation::{Creation, Learned, Recipe, Run};
 use super::environment::Environment;
 use super::evaluate_synthetic::EpochJudge;
 use super::generate::constraint;
+use crate::device::Precision;
 use crate::error::{Error, Result};
 use crate::feature::table::{Codec, CodecOptions, Collector, PartitionCollector, TableSpec};
 use crate::feature::{Charge, FittedSpec, Task, TaskKind, find_name};
@@ -27,6 +28,9 @@ const KEPT: usize = 64;
 
 /// Groups of all others, where hash_buckets says nothing.
 const GROUPS: u32 = 16;
+
+/// Generators of rows compute in f32: their networks are too small to gain by anything else.
+const PRECISION: Precision = Precision::Float32;
 
 /// Plans a CREATE MODEL of `design` over `input`.
 ///
@@ -167,6 +171,7 @@ impl Recipe for Rows {
                 let predictor = self.predictor.as_ref();
                 let checkpoints = run.checkpoint(
                     draft,
+                    PRECISION,
                     [
                         ("content of the rows", collected.digest.into()),
                         (
@@ -198,6 +203,7 @@ impl Recipe for Rows {
         };
         run.check()?;
         let manifest = run.statement.manifest(Learned {
+            precision: PRECISION,
             rows: collected.seen,
             encoder: FittedSpec::empty(),
             generator: Some(GeneratorSpec::Rows(codec)),

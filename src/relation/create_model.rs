@@ -130,7 +130,8 @@ impl Recipe for Predictor {
         let fitted = reader.finish(parts)?;
         let trained = train(&fitted, run)?;
         run.check()?;
-        let manifest = run.statement.manifest(learned(&fitted, &trained))?;
+        let learned = learned(&fitted, &trained, run.statement.precision);
+        let manifest = run.statement.manifest(learned)?;
         draft.write(&manifest, Some(&fitted.encoder), &trained.params)
     }
 }
@@ -218,11 +219,12 @@ fn training_bytes(
     })
 }
 
-fn learned(fitted: &Fitted, trained: &Trained) -> Learned {
+fn learned(fitted: &Fitted, trained: &Trained, precision: Precision) -> Learned {
     let tasks = fitted.encoder.layout().tasks.iter();
     let tasks: Vec<_> = tasks.map(|t| t.name.clone()).collect();
     let scores = trained.scores.iter().zip(&tasks);
     Learned {
+        precision,
         rows: fitted.train.rows() + fitted.eval.rows(),
         encoder: fitted.encoder.fitted().clone(),
         generator: None,

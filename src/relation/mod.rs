@@ -13,7 +13,6 @@ mod create_generator;
 mod create_images;
 mod create_model;
 mod creation;
-mod environment;
 mod evaluate;
 mod evaluate_synthetic;
 mod functions;
@@ -24,19 +23,17 @@ mod planner;
 mod predict;
 mod roc_curve;
 mod rows;
-mod settings;
 mod statement;
 mod transform;
 mod watch;
 
-pub use environment::Environment;
 pub use planner::{Relations, WithExtensions};
 pub use predict::{LiftPredict, PruneTasks, RefreshModels};
-pub use settings::Settings;
 
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::logical_expr::planner::RelationPlannerContext;
 
+pub(crate) use crate::environment::{self, Environment, settings};
 use crate::error::Result;
 use call::Call;
 

@@ -17,6 +17,7 @@ use super::manifest::Manifest;
 use super::name::ModelName;
 use super::output::{self, OutputColumn};
 use super::replica::{Replica, ReplicaPool};
+use crate::device::Precision;
 use crate::error::{Error, Result};
 use crate::feature::{Budget, Charge, Encoder, TaskKind};
 use crate::gan::tabular::Predictor;
@@ -207,10 +208,11 @@ impl FittedModel {
     pub fn load_generator(
         &self,
         device: Device,
+        products: Kind,
         budget: Arc<dyn Budget>,
     ) -> Result<Arc<LoadedGenerator>> {
         let spec = self.generator()?;
-        let key = format!("{} {device:?}", self.sums.digest);
+        let key = format!("{} {device:?} {products:?}", self.sums.digest);
         self.cache.get(&key, || {
             self.still_there()?;
             let mut charge = Charge::new(budget);
@@ -218,9 +220,20 @@ impl FittedModel {
             let stored = weights.metadata().map_or(0, |file| file.len() as usize);
             self.reserve(&mut charge, stored)?;
             let params = Params::loaded(Tensor::read_safetensors(&weights)?, device)?;
-            let made = catch(|| spec.load(&self.manifest, params, device))?;
+            let made = catch(|| spec.load(&self.manifest, params, device, products))?;
             Ok(LoadedGenerator::new(made, charge))
         })
+    }
+
+    /// The precision to apply the model in: the one that is asked for, or else the one that it was trained in.
+    ///
+    /// # Errors
+    /// `Plan` for an unknown one.
+    pub fn precision(&self, asked: &str) -> Result<Precision> {
+        match asked.parse()? {
+            Precision::Auto => self.manifest.precision.parse(),
+            asked => Ok(asked),
+        }
     }
 
     /// The network by itself, on the CPU; `charge` grows by what it takes of the memory limit.

@@ -136,7 +136,9 @@ impl Fusion {
         let part = elements.div_ceil(workers.count()).max(1);
         let mut parts: Vec<Vec<&mut [f32]>> = Vec::new();
         parts.resize_with(elements.div_ceil(part), Vec::new);
-        for row in as_mut_slice(&mut self.apart)?.chunks_exact_mut(elements.max(1)) {
+        // SAFETY: what is summed up here is nobody else's.
+        let apart = unsafe { as_mut_slice(&mut self.apart)? };
+        for row in apart.chunks_exact_mut(elements.max(1)) {
             for (parts, elements) in parts.iter_mut().zip(row.chunks_mut(part)) {
                 parts.push(elements);
             }
@@ -178,7 +180,8 @@ impl Fusion {
             for share in gradients {
                 for (found, gradients) in found.iter_mut().zip(share) {
                     if gradients.dense[i].defined() {
-                        found.push(Gradient::new(&gradients.dense[i])?);
+                        // SAFETY: no pass runs while its gradients are compared, and nobody else writes to them.
+                        found.push(unsafe { Gradient::new(&gradients.dense[i])? });
                     }
                 }
             }
@@ -201,10 +204,15 @@ impl Fusion {
         workers: &Workers,
     ) -> Result<Vec<Option<Tensor>>> {
         let (tasks, elements) = (self.tasks, self.elements);
-        let rows = as_slice::<f32>(&self.apart)?;
+        // SAFETY: the gradients and their sum have memory of their own; the optimizers, which borrowed the last sum,
+        // are done with it.
+        let (rows, sums) = unsafe {
+            let rows = as_slice::<f32>(&self.apart)?;
+            (rows, as_mut_slice::<f32>(&mut self.sum)?)
+        };
         let rows: Vec<_> = rows.chunks_exact(elements.max(1)).collect();
         let part = elements.div_ceil(workers.count()).max(1);
-        let sums = as_mut_slice::<f32>(&mut self.sum)?.chunks_mut(part);
+        let sums = sums.chunks_mut(part);
         workers.run(sums.enumerate().collect(), |(i, sums)| {
             let from = i * part;
             let rows: Vec<_> = rows.iter().map(|r| &r[from..from + sums.len()]).collect();
@@ -324,7 +332,9 @@ enum Inputs<'a> {
 /// None without id columns.
 fn inputs(gradients: &[Gradients]) -> Result<Option<Inputs<'_>>> {
     fn rows<E: Plain>(fields: &Tensor) -> Result<std::slice::ChunksExact<'_, E>> {
-        Ok(as_slice::<E>(fields)?.chunks_exact(fields.size()[1] as usize))
+        // SAFETY: no pass runs while its gradients are compared, and nobody else writes to them.
+        let values = unsafe { as_slice::<E>(fields)? };
+        Ok(values.chunks_exact(fields.size()[1] as usize))
     }
     let fields = gradients.iter().filter_map(|g| g.fields.as_ref());
     let fields: Vec<_> = fields.collect();
@@ -428,9 +438,12 @@ fn blend(sums: &mut [f32], rows: &[&[f32]], tasks: usize, weights: &[Weight]) {
 
 /// Sums `first` and `others` by their weights, to `first`.
 fn sum_rows<E: Element>(first: &mut Tensor, others: &[Tensor], weights: &[Weight]) -> Result<()> {
-    let others = others.iter().map(as_slice::<E>);
-    let others = others.collect::<Result<Vec<_>>>()?;
-    blend_rows(as_mut_slice::<E>(first)?, &others, weights);
+    // SAFETY: every task's gradient has memory of its own, and no pass runs while they are summed.
+    unsafe {
+        let others = others.iter().map(|other| as_slice::<E>(other));
+        let others = others.collect::<Result<Vec<_>>>()?;
+        blend_rows(as_mut_slice::<E>(first)?, &others, weights);
+    }
     Ok(())
 }
 

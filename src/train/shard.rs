@@ -15,8 +15,9 @@ use super::loss::Loss;
 use super::threads::Workers;
 use crate::error::Result;
 use crate::feature::EncodedBatch;
-use crate::layer::{Draws, Mode, Params, Seen, Tape, Workspace};
+use crate::layer::{Mode, Params, Seen, Tape, Workspace};
 use crate::model::{Architecture, Network, Spec, TABLE};
+use crate::random::Words;
 use crate::tensor::batch::Batch;
 use crate::tensor::memory::append;
 
@@ -183,7 +184,7 @@ impl Shard {
     fn tape(&self, step: &Step, index: u64) -> Tape<'_> {
         self.workspace.start();
         let [seed, epoch, number] = step.seed;
-        let draws = Draws::new(&[seed, epoch, number, index]);
+        let draws = Words::new(&[seed, epoch, number, index]);
         Tape::new(draws, &self.workspace).at(step.progress)
     }
 

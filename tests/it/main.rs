@@ -8,4 +8,6 @@ mod models;
 mod predict;
 mod quality;
 mod readme;
+mod source;
 mod store;
+mod time;

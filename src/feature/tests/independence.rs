@@ -2,7 +2,6 @@
 
 use std::sync::atomic::Ordering;
 
-use super::super::budget::tests::Limited;
 use super::*;
 
 /// What numbers are encoded as in these tests, all at once or by column.

@@ -2,7 +2,6 @@
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use super::super::budget::tests::Limited;
 use super::super::vocabulary::Vocabulary;
 use super::*;
 

@@ -52,6 +52,8 @@ pub struct Generation {
     pub constraints: Vec<Constraint>,
     /// Where the generator runs.
     pub device: String,
+    /// What its matrix products are computed in.
+    pub precision: String,
     /// The columns that are read.
     pub projection: Option<Vec<usize>>,
 }
@@ -186,7 +188,9 @@ impl Worker {
         let budget = Arc::new(PoolBudget::new(&name, &self.pool));
         SpawnedTask::spawn_blocking(move || {
             let device = device::select(generation.device.parse()?)?;
-            generation.model.load_generator(device, budget)
+            let model = &generation.model;
+            let products = device::products(model.precision(&generation.precision)?, device);
+            model.load_generator(device, products, budget)
         })
         .await
         .map_err(|e| DataFusionError::External(Box::new(e)))?

@@ -40,6 +40,7 @@ pub fn plan(
     call.at_most(1)?;
     let wanted = wanted(call)?;
     generator.check(&wanted)?;
+    let settings = Settings::of(&config);
     let own_seed = model.manifest().options.get("seed").and_then(Value::as_u64);
     let table = Generated {
         rows: whole(call, "n")?.ok_or_else(|| {
@@ -48,7 +49,8 @@ pub fn plan(
         seed: whole(call, "seed")?.or(own_seed).unwrap_or_default(),
         schema: generator.schema()?,
         constraints: constraints(&model, context)?,
-        device: Settings::of(&config).device,
+        device: settings.device,
+        precision: settings.precision,
         wanted,
         model,
     };
@@ -118,6 +120,7 @@ struct Generated {
     wanted: Wanted,
     constraints: Vec<(String, Expr)>,
     device: String,
+    precision: String,
 }
 
 #[async_trait]
@@ -150,6 +153,7 @@ impl TableProvider for Generated {
             wanted: self.wanted.clone(),
             constraints: constraints.collect::<Result<_, DataFusionError>>()?,
             device: self.device.clone(),
+            precision: self.precision.clone(),
             projection: projection.cloned(),
         };
         let projected = match projection {

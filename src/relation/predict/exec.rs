@@ -304,8 +304,9 @@ async fn load(prediction: Arc<Prediction>, pool: &Arc<dyn MemoryPool>) -> Result
     let budget = Arc::new(PoolBudget::new(&name, pool));
     SpawnedTask::spawn_blocking(move || {
         let device = device::select(prediction.how.device.parse()?)?;
-        let products = device::products(prediction.how.precision(&prediction.model)?, device);
-        let loaded = prediction.model.load(device, products, budget)?;
+        let model = &prediction.model;
+        let products = device::products(model.precision(&prediction.how.precision)?, device);
+        let loaded = model.load(device, products, budget)?;
         let precision = device::precision_name(products).to_string();
         // Every partition says the same.
         let _ = prediction.used.set((device::name(device), precision));

@@ -74,17 +74,6 @@ impl How {
         }
     }
 
-    /// The precision; where nobody has said one, a model that was trained in f32 is applied in f32.
-    ///
-    /// # Errors
-    /// `Plan` for an unknown one.
-    pub fn precision(&self, model: &FittedModel) -> Result<Precision> {
-        Ok(match self.precision.parse()? {
-            Precision::Auto if model.manifest().precision == "float32" => Precision::Float32,
-            precision => precision,
-        })
-    }
-
     fn parse(call: &Call, settings: &Settings) -> Result<Self> {
         let mut how = Self::of(settings);
         if let Some(device) = call.text("device")? {

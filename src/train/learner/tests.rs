@@ -3,19 +3,9 @@
 use tch::Kind;
 
 use super::*;
-use crate::feature::{Budget, RowSet, TaskKind};
+use crate::feature::{RowSet, TaskKind, Unlimited};
 use crate::model::{ALL, Architecture, Config, Need, Scenario, TaskSpec};
 use crate::train::{Loss, TrainOptions};
-
-struct Unlimited;
-
-impl Budget for Unlimited {
-    fn try_grow(&self, _bytes: usize) -> bool {
-        true
-    }
-
-    fn shrink(&self, _bytes: usize) {}
-}
 
 /// Three tasks over three id columns of ten ids, the first the scenario, and two numbers.
 fn spec(funnel: Vec<usize>) -> Spec {

@@ -2,16 +2,15 @@
 //!
 //! Shapes: R rows of the table, D their width, B rows of a batch, C id columns, F values of a row.
 
-use half::bf16;
 use multiversion::multiversion;
 use tch::{Device, Kind, Tensor};
 
-use super::{ADAGRAD_EPSILON, ADAM_EPSILON, BETAS, Rule, adam_correction, adam_step, take};
+use super::{
+    ADAGRAD_EPSILON, ADAM_EPSILON, BETAS, Gradient, Rule, adam_correction, adam_step, take,
+};
 use crate::error::Result;
 use crate::tensor::element::Element;
-use crate::tensor::memory::{
-    as_mut_slice, as_slice, prefer_large_pages, prefer_large_pages_for, prefetch,
-};
+use crate::tensor::memory::{as_mut_slice, prefer_large_pages, prefer_large_pages_for, prefetch};
 use crate::train::threads::Workers;
 
 /// The embedding table with its moments.
@@ -68,12 +67,6 @@ pub enum Ids<'a> {
     Host(&'a [i32]),
     /// On the device of the table.
     Device(Tensor),
-}
-
-/// A share's gradients as a slice.
-enum Part<'a> {
-    Full(&'a [f32]),
-    Half(&'a [bf16]),
 }
 
 impl RowOptimizer {
@@ -155,10 +148,8 @@ impl RowOptimizer {
         let parts: Vec<_> = gradients
             .iter()
             .map(|g| {
-                let part = match g.kind() {
-                    Kind::BFloat16 => Part::Half(as_slice(g)?),
-                    _ => Part::Full(as_slice(g)?),
-                };
+                // SAFETY: nobody writes to gradients during a step.
+                let part = unsafe { Gradient::new(g) }?;
                 Ok((g.size()[0] as usize, g.size()[1] as usize, part))
             })
             .collect::<Result<_>>()?;
@@ -186,8 +177,8 @@ impl RowOptimizer {
                     stride: *stride,
                 };
                 match part {
-                    Part::Full(part) => sum(&of, now, part, states, scratch),
-                    Part::Half(part) => sum(&of, now, part, states, scratch),
+                    Gradient::Full(part) => sum(&of, now, part, states, scratch),
+                    Gradient::Half(part) => sum(&of, now, part, states, scratch),
                 }
                 rest = later;
             }
@@ -217,9 +208,14 @@ impl RowOptimizer {
         let count = count.clamp(1, self.offsets.len());
         self.scratch.resize_with(count, Scratch::default);
         let columns = self.offsets.len();
-        let mut table = as_mut_slice::<f32>(&mut self.table)?;
-        let mut first = as_mut_slice::<f32>(&mut self.first)?;
-        let mut second = as_mut_slice::<f32>(&mut self.second)?;
+        // SAFETY: the networks share the table, but no pass runs during a step; moments are the optimizer's own.
+        let (mut table, mut first, mut second) = unsafe {
+            (
+                as_mut_slice::<f32>(&mut self.table)?,
+                as_mut_slice::<f32>(&mut self.first)?,
+                as_mut_slice::<f32>(&mut self.second)?,
+            )
+        };
         let mut states = self.states.as_mut_slice();
         let mut bands = Vec::with_capacity(count);
         for (i, scratch) in self.scratch.iter_mut().enumerate() {

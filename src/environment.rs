@@ -1,4 +1,7 @@
-//! What relations share within a session: the stores of models, and who hears of progress.
+//! What functions, relations and statements share within a session: its settings, the stores of models, and who
+//! hears of progress.
+
+pub mod settings;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -8,10 +11,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use datafusion::common::config::ConfigOptions;
 use datafusion::execution::SessionState;
 
-use super::settings::Settings;
+use crate::device;
 use crate::error::{Error, Result};
 use crate::store::{FittedModel, ModelName, Store};
 use crate::train::Progress;
+pub use settings::Settings;
 
 /// Shared by all relations, statements and functions of one session.
 pub struct Environment {
@@ -78,4 +82,14 @@ impl Environment {
     pub fn progress(&self) -> Option<Arc<dyn Progress>> {
         self.progress.clone()
     }
+}
+
+/// The versions of this crate and of the libraries it stands on, by name.
+pub fn versions() -> Vec<(&'static str, String)> {
+    vec![
+        ("sqltorch", env!("CARGO_PKG_VERSION").to_string()),
+        ("datafusion", datafusion::DATAFUSION_VERSION.to_string()),
+        ("arrow", arrow::ARROW_VERSION.to_string()),
+        ("libtorch", device::version()),
+    ]
 }

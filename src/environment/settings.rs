@@ -16,7 +16,8 @@ pub struct Settings {
     pub model_dir: String,
     /// Where networks are trained and applied: auto, cpu, cuda or cuda:N.
     pub device: String,
-    /// What matrix products are computed in: auto, float32 or bfloat16.
+    /// What matrix products are computed in, float32 or bfloat16; auto leaves it to the processor in training, and
+    /// applies a model as it was trained.
     pub precision: String,
     /// Threads of a training; 0 means all cores.
     pub threads: usize,
