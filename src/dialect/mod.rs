@@ -16,6 +16,7 @@ mod cursor;
 mod describe_model;
 mod drop_model;
 mod export_model;
+mod gaps;
 mod option_list;
 mod parser;
 mod rewrite;

@@ -233,15 +233,9 @@ fn learned(fitted: &Fitted, trained: &Trained) -> Learned {
                 task: task.clone(),
                 rows: score.rows,
                 positives: score.positives,
-                auc: score.auc,
-                gauc: score.gauc,
-                log_loss: score.log_loss,
-                calibration_error: score.calibration_error,
-                rmse: score.rmse,
-                normalized_entropy: score.normalized_entropy,
-                mae: score.mae,
-                accuracy: score.accuracy,
-                macro_f1: score.macro_f1,
+                metrics: (score.metrics.iter())
+                    .map(|&(name, value)| (name.to_string(), Some(value)))
+                    .collect(),
             })
             .collect(),
         tasks,

@@ -49,7 +49,7 @@ const RULES: &[(&str, &[&str], &[&str])] = &[
         ],
         &["arrow", "datafusion", "tokio", "futures", "tempfile"],
     ),
-    ("dialect", &["error"], &["datafusion"]),
+    ("dialect", &["error", "metric"], &["datafusion"]),
     (
         "cli",
         &[],
