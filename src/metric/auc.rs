@@ -19,13 +19,10 @@ pub const METRIC: Metric = Metric {
 /// Without weights it counts pairs in whole numbers, so the order of the rows can not change a digit.
 pub fn area(ranking: &mut dyn Ranking) -> Option<f64> {
     let pairs = ranking.positives().weight * ranking.negatives().weight;
-    let (mut above, mut wins_twice) = (0.0, 0.0);
-    for block in ranking {
-        let positives = block.positives.weight;
-        wins_twice += block.negatives.weight * (2.0 * above + positives);
-        above += positives;
-    }
-    (pairs > 0.0).then(|| wins_twice / (2.0 * pairs))
+    let losses_twice: f64 = ranking
+        .map(|block| block.positives.weight * (2.0 * block.above + block.negatives.weight))
+        .sum();
+    (pairs > 0.0).then(|| ((2.0 * pairs - losses_twice) / (2.0 * pairs)).clamp(0.0, 1.0))
 }
 
 #[cfg(test)]

@@ -183,7 +183,7 @@ mod tests {
         for (group, gain, score) in [(2, 1.0, 0.1), (0, 0.0, 0.2), (2, 0.0, 0.3), (2, 1.0, 0.4)] {
             rows.push(group, gain, score, 1.0);
         }
-        assert_eq!(rows.take().3, []);
+        assert!(rows.take().3.is_empty());
         for (group, gain, score) in [(2, 1.0, 0.1), (0, 0.0, 0.2), (2, 0.0, 0.3), (2, 3.0, 0.4)] {
             rows.push(group, gain, score, 1.0);
         }

@@ -1,6 +1,6 @@
 //! Hit rate of the first k rows of each group: whether a positive stands among them.
 
-use super::ranking::{OF_FIRST_ROWS, first_positives};
+use super::ranking::OF_FIRST_ROWS;
 use super::{Column, Constants, Groups, Join, Kind, Metric, Ranking};
 
 /// The metric.
@@ -20,7 +20,7 @@ pub const METRIC: Metric = Metric {
 
 /// The probability that a positive stands among the first k rows; `None` without a positive at all.
 fn hit(ranking: &mut dyn Ranking, constants: &Constants) -> Option<f64> {
-    let first = first_positives(ranking)?;
+    let first = ranking.next()?;
     // Drawing without replacement: all rows seen of the first block with a positive are negatives.
     let miss: f64 = (0..first.within(constants.k))
         .map(|drawn| {

@@ -1,6 +1,6 @@
 //! Mean reciprocal rank of the first positive among the first k rows of each group.
 
-use super::ranking::{OF_FIRST_ROWS, first_positives};
+use super::ranking::OF_FIRST_ROWS;
 use super::{Column, Constants, Groups, Join, Kind, Metric, Ranking};
 
 /// The metric.
@@ -21,7 +21,7 @@ pub const METRIC: Metric = Metric {
 
 /// 1 / rank of the first positive, 0 beyond rank k; `None` without a positive.
 fn reciprocal_rank(ranking: &mut dyn Ranking, constants: &Constants) -> Option<f64> {
-    let first = first_positives(ranking)?;
+    let first = ranking.next()?;
     // Drawing without replacement from the block: `miss` is the probability of negatives only so far.
     let (mut miss, mut value) = (1.0, 0.0);
     for drawn in 0..first.within(constants.k) {

@@ -19,11 +19,11 @@ pub const METRIC: Metric = Metric {
 /// Sum over scores of (recall - recall above it) * precision; `None` without a positive.
 fn area(ranking: &mut dyn Ranking) -> Option<f64> {
     let all = ranking.positives().weight;
-    let (mut positives, mut rows, mut area) = (0.0, 0.0, 0.0);
+    let (mut positives, mut area) = (0.0, 0.0);
     for block in ranking {
         positives += block.positives.weight;
-        rows += block.positives.weight + block.negatives.weight;
-        if block.positives.weight > 0.0 {
+        let rows = positives + block.above + block.negatives.weight;
+        if rows > 0.0 {
             area += block.positives.weight * positives / rows;
         }
     }

@@ -42,6 +42,8 @@ pub struct Ties {
     pub negatives: Part,
     /// The sum of the gains of the positives, which is their number where labels have no grades.
     pub gain: f64,
+    /// The weight of the negatives with a higher score.
+    pub above: f64,
 }
 
 impl Ties {
@@ -56,7 +58,8 @@ impl Ties {
     }
 }
 
-/// Rows in the order of their scores, as blocks of equal scores from the highest to the lowest.
+/// Rows in the order of their scores, as the blocks of equal scores in which there is a positive, from the highest score to
+/// the lowest.
 pub trait Ranking: Iterator<Item = Ties> {
     /// All positives.
     fn positives(&self) -> Part;
@@ -76,17 +79,14 @@ pub fn positives_within(ranking: &mut dyn Ranking, k: usize) -> f64 {
         .sum()
 }
 
-/// The first block with a positive.
-pub fn first_positives(mut ranking: impl Iterator<Item = Ties>) -> Option<Ties> {
-    ranking.find(|block| block.positives.rows > 0)
-}
-
 /// Rows in memory, each class sorted by score.
 struct Sorted<'a, S, W, G> {
     positives: &'a [Scored<S, W, G>],
     negatives: &'a [Scored<S, W, G>],
     /// How many of each have been passed.
     passed: [usize; 2],
+    /// The weight of the negatives that have been passed.
+    above: f64,
 }
 
 /// What `metric` comes to over rows of these classes; NaN where it is defined and a score is NaN. It sorts both slices.
@@ -105,6 +105,7 @@ pub fn of_classes<S: Score, W: Factor, G: Factor>(
         positives,
         negatives,
         passed: [0; 2],
+        above: 0.0,
     })?;
     Some(if has_nan { f64::NAN } else { value })
 }
@@ -125,20 +126,22 @@ impl<S: Score, W: Factor, G: Factor> Iterator for Sorted<'_, S, W, G> {
             positives,
             negatives,
             passed: [p, n],
+            above,
         } = self;
-        let highest = match (positives.get(*p), negatives.get(*n)) {
-            (Some(a), Some(b)) if a.score.order(&b.score).is_lt() => b.score,
-            (Some(a), _) => a.score,
-            (None, Some(b)) => b.score,
-            (None, None) => return None,
-        };
+        let score = positives.get(*p)?.score;
+        let is_above = |row: &&Scored<S, W, G>| row.score.order(&score).is_gt();
+        while let Some(row) = negatives.get(*n).filter(is_above) {
+            *above += row.weight.get();
+            *n += 1;
+        }
         let mut ties = Ties {
             rank: *p + *n,
             positives: Part::default(),
             negatives: Part::default(),
             gain: 0.0,
+            above: *above,
         };
-        let is_tie = |row: &&Scored<S, W, G>| row.score.order(&highest).is_eq();
+        let is_tie = |row: &&Scored<S, W, G>| row.score.order(&score).is_eq();
         while let Some(row) = positives.get(*p).filter(is_tie) {
             ties.positives.add(row.weight);
             ties.gain += row.gain.get();
@@ -148,6 +151,7 @@ impl<S: Score, W: Factor, G: Factor> Iterator for Sorted<'_, S, W, G> {
             ties.negatives.add(row.weight);
             *n += 1;
         }
+        *above += ties.negatives.weight;
         Some(ties)
     }
 }
@@ -182,31 +186,31 @@ mod tests {
     }
 
     #[test]
-    fn walks_down_the_ranking_in_blocks_of_equal_scores() {
+    fn walks_down_the_ranking_in_blocks_with_positives() {
         let mut positives = rows(&[(0.5, 1.0), (0.9, 2.0), (0.5, 3.0)]);
-        let mut negatives = rows(&[(0.5, 0.5), (0.1, 0.0)]);
+        let mut negatives = rows(&[(0.5, 0.5), (0.1, 0.25), (0.95, 4.0)]);
         let mut blocks = Vec::new();
         let part = |rows, weight| Part { rows, weight };
         of_classes(&mut positives, &mut negatives, |ranking| {
             assert_eq!(ranking.positives(), part(3, 6.0));
-            assert_eq!(ranking.negatives(), part(2, 0.5));
+            assert_eq!(ranking.negatives(), part(3, 4.75));
             blocks.extend(ranking);
             None
         });
-        let block = |rank, positives: Part, negatives| Ties {
+        let block = |rank, positives: Part, negatives, above| Ties {
             rank,
             positives,
             negatives,
             gain: positives.rows as f64,
+            above,
         };
         let expected = [
-            block(0, part(1, 2.0), part(0, 0.0)),
-            block(1, part(2, 4.0), part(1, 0.5)),
-            block(4, part(0, 0.0), part(1, 0.0)),
+            block(1, part(1, 2.0), part(0, 0.0), 4.0),
+            block(2, part(2, 4.0), part(1, 0.5), 4.0),
         ];
         assert_eq!(blocks, expected);
-        assert_eq!(blocks[1].within(3), 2);
-        assert_eq!(blocks[2].within(3), 0);
+        assert_eq!(blocks[1].within(4), 2);
+        assert_eq!(blocks[1].within(2), 0);
     }
 
     #[test]

@@ -229,13 +229,16 @@ fn learned(fitted: &Fitted, trained: &Trained) -> Learned {
         history: trained.history.clone(),
         best_epoch: trained.best_epoch,
         scores: scores
-            .map(|(score, task)| StoredScore {
-                task: task.clone(),
-                rows: score.rows,
-                positives: score.positives,
-                metrics: (score.metrics.iter())
-                    .map(|&(name, value)| (name.to_string(), Some(value)))
-                    .collect(),
+            .map(|(score, task)| {
+                let metrics = score.metrics.iter();
+                StoredScore {
+                    task: task.clone(),
+                    rows: score.rows,
+                    positives: score.positives,
+                    metrics: metrics
+                        .map(|&(name, value)| (name.to_string(), Some(value)))
+                        .collect(),
+                }
             })
             .collect(),
         tasks,
