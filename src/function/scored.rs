@@ -22,8 +22,12 @@ pub(super) fn column_types<S: ScoreType, W: Factor>() -> Vec<DataType> {
 
 /// These columns, a row for each vector.
 pub(super) fn columns<S: ScoreType, W: Factor>(groups: Vec<Rows<S, W>>) -> Result<Vec<ArrayRef>> {
-    let weights = groups.iter().map(|rows| rows.iter().map(|row| row.weight.get()).collect());
-    let weights = W::CARRIED.then(|| lists_of::<Float64Type>(weights)).transpose()?;
+    let weights = groups
+        .iter()
+        .map(|rows| rows.iter().map(|row| row.weight.get()).collect());
+    let weights = W::CARRIED
+        .then(|| lists_of::<Float64Type>(weights))
+        .transpose()?;
     let groups = groups.into_iter();
     let scores = groups.map(|rows| rows.into_iter().map(|row| row.score).collect());
     let scores = lists_of::<S>(scores)?;

@@ -103,7 +103,7 @@ async fn a_weight_is_a_row_given_so_often() {
 
 /// With and without the state of single rows that DataFusion asks for when grouping reduces nothing.
 #[tokio::test]
-async fn weights_work_with_group_by_filter_and_over() {
+async fn weights_work_with_group_by_and_filter() {
     for ratio in ["2", "0"] {
         let ctx = classes(3).await;
         for (setting, value) in [("rows", "1"), ("ratio", ratio)] {
@@ -122,16 +122,23 @@ async fn weights_work_with_group_by_filter_and_over() {
             let grouped = run(&ctx, &sql).await.unwrap();
             let grouped = at(grouped.column(0), 1);
             assert!(close(grouped, third), "{call} {grouped:?} {third}");
-            let over = format!("{call} OVER (ORDER BY i)");
-            let some = "classes WHERE i < 900 AND i % 3 = 1";
-            let last = format!("{some} ORDER BY i DESC LIMIT 1");
-            let running = value(&ctx, &over, &last).await;
-            let whole = value(&ctx, &call, some).await;
-            assert!(
-                close(running, whole.unwrap()),
-                "{call} {running:?} {whole:?}"
-            );
         }
+    }
+}
+
+#[tokio::test]
+async fn a_running_window_has_weights() {
+    let ctx = classes(2).await;
+    for metric in metric::ALL {
+        let call = call(metric, "i % 4");
+        let some = "classes WHERE i < 300";
+        let last = format!("{some} ORDER BY i DESC LIMIT 1");
+        let running = value(&ctx, &format!("{call} OVER (ORDER BY i)"), &last).await;
+        let whole = value(&ctx, &call, some).await;
+        assert!(
+            close(running, whole.unwrap()),
+            "{call} {running:?} {whole:?}"
+        );
     }
 }
 
