@@ -203,7 +203,7 @@ fn register(
         context.register_udf(function.as_ref().clone());
     }
     for function in function::aggregates() {
-        context.register_udaf(function.as_ref().clone());
+        context.register_udaf(function);
     }
     context.register_relation_planner(Arc::new(Relations::new(environment.clone())))?;
     context.register_relation_planner(Arc::new(sample::SamplePlanner))?;

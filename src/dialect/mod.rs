@@ -17,6 +17,7 @@ mod describe_model;
 mod distinct_from;
 mod drop_model;
 mod export_model;
+mod gaps;
 mod option_list;
 mod parser;
 mod rewrite;

@@ -231,19 +231,16 @@ fn learned(fitted: &Fitted, trained: &Trained, precision: Precision) -> Learned 
         history: trained.history.clone(),
         best_epoch: trained.best_epoch,
         scores: scores
-            .map(|(score, task)| StoredScore {
-                task: task.clone(),
-                rows: score.rows,
-                positives: score.positives,
-                auc: score.auc,
-                gauc: score.gauc,
-                log_loss: score.log_loss,
-                calibration_error: score.calibration_error,
-                rmse: score.rmse,
-                normalized_entropy: score.normalized_entropy,
-                mae: score.mae,
-                accuracy: score.accuracy,
-                macro_f1: score.macro_f1,
+            .map(|(score, task)| {
+                let metrics = score.metrics.iter();
+                StoredScore {
+                    task: task.clone(),
+                    rows: score.rows,
+                    positives: score.positives,
+                    metrics: metrics
+                        .map(|&(name, value)| (name.to_string(), Some(value)))
+                        .collect(),
+                }
             })
             .collect(),
         tasks,

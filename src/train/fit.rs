@@ -312,7 +312,7 @@ impl<'a> Trainer<'a> {
                 split: split.to_string(),
                 task: task.name.clone(),
                 loss: score.loss,
-                auc: score.auc,
+                auc: score.metric("auc"),
                 weight,
                 rows: score.rows as i64,
                 seconds,

@@ -72,7 +72,7 @@ const RULES: &[(&str, &[&str], &[&str])] = &[
     ("plan", BELOW_STATEMENTS, IN_STATEMENTS),
     ("relation", BELOW_STATEMENTS, IN_STATEMENTS),
     ("statement", BELOW_STATEMENTS, IN_STATEMENTS),
-    ("dialect", &["error"], &["datafusion"]),
+    ("dialect", &["error", "metric"], &["datafusion"]),
     ("locations", &[], &["datafusion", "object_store", "url"]),
     (
         "engine",
