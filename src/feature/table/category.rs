@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::draw::{Draws, sums};
 use super::value::from_texts;
 use crate::error::Result;
-use crate::feature::hash::text_hash;
+use crate::feature::vocabulary::hash::text_hash;
 
 /// The values of a column.
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -4,7 +4,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
 use super::normal;
-use crate::feature::hash::mix;
+use crate::feature::vocabulary::hash::mix;
 
 /// A stream of random numbers. Only raw words are taken from the package, so that a seed means the same
 /// when it changes how it makes floats.

@@ -4,10 +4,10 @@ use arrow::datatypes::{DataType, Field, Schema};
 
 use super::value;
 use crate::error::{Error, Result};
-use crate::feature::class::Class;
-use crate::feature::infer::{Named, reject_duplicate_names, tasks};
-use crate::feature::layout::TaskKind;
-use crate::feature::spec::{ColumnOptions, Kind, Role, find_name};
+use crate::feature::column::infer::{Named, reject_duplicate_names, tasks};
+use crate::feature::column::spec::{ColumnOptions, Kind, Role, find_name};
+use crate::feature::rows::layout::TaskKind;
+use crate::feature::value::class::Class;
 
 /// The columns that are generated, before anything is fitted.
 #[derive(Clone, Debug)]

@@ -2,8 +2,8 @@
 
 use std::sync::atomic::Ordering;
 
-use super::super::budget::tests::Limited;
 use super::*;
+use crate::feature::rows::budget::tests::Limited;
 
 /// What numbers are encoded as in these tests, all at once or by column.
 fn encodings() -> [NumericEncodings; 3] {

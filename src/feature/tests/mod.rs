@@ -16,12 +16,12 @@ use arrow::array::{
 use arrow::compute::{concat_batches, take_record_batch};
 use arrow::datatypes::Float32Type;
 
-use super::budget::tests::Unlimited;
-use super::encoder::EncodeStats;
-use super::fitted::FittedSpec;
-use super::layout::UNKNOWN_ID;
 use super::*;
 use crate::error::Result;
+use crate::feature::apply::encoder::EncodeStats;
+use crate::feature::apply::fitted::FittedSpec;
+use crate::feature::rows::budget::tests::Unlimited;
+use crate::feature::rows::layout::UNKNOWN_ID;
 
 /// A batch of named columns.
 fn batch(columns: Vec<(&str, ArrayRef)>) -> RecordBatch {
