@@ -1,16 +1,18 @@
 //! What fitting found out, apart from the vocabularies: enough to plan a prediction.
 
-use std::fmt;
+use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Schema};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::error::{Error, Result};
-use crate::feature::column::number::bucket::{BucketPart, PiecePart};
-use crate::feature::column::spec::{Bounds, ColumnSpec, EncoderSpec, Kind, find_name, name_list};
-use crate::feature::fit::scale::{NumberPart, Scale, VectorPart};
+use crate::feature::column::spec::{ColumnSpec, EncoderSpec, find_name, name_list};
+use crate::feature::column::{Feature, stored};
 use crate::feature::rows::layout::{FIRST_ID, Layout};
 use crate::feature::value::class::Class;
+use crate::feature::value::scale::Scale;
+use crate::feature::vocabulary::merge::Bounds;
 
 /// Roles, encodings and statistics of a fitted encoder. Reading one checks that it is consistent.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -31,92 +33,68 @@ pub struct FittedSpec {
 struct Unchecked {
     spec: EncoderSpec,
     layout: Layout,
-    features: Vec<FittedFeature>,
+    features: Vec<UncheckedFeature>,
     columns: Vec<ColumnStats>,
 }
 
+#[derive(Deserialize)]
+struct UncheckedFeature {
+    column: usize,
+    kind: Value,
+}
+
+/// Why what was written can't be read.
+const NO_FIT: &str = "the parts of the encoder do not fit together";
+
 impl TryFrom<Unchecked> for FittedSpec {
-    type Error = &'static str;
+    type Error = String;
 
     fn try_from(read: Unchecked) -> Result<Self, Self::Error> {
+        let feature = |feature: UncheckedFeature| {
+            let column = read.spec.columns.get(feature.column);
+            let input = column.and_then(|c| c.kind.as_ref()).ok_or(NO_FIT)?;
+            let kind = stored::load(input.as_ref(), feature.kind).map_err(|e| e.to_string())?;
+            Ok::<_, String>(FittedFeature::new(feature.column, kind))
+        };
+        let features = read.features.into_iter().map(feature);
         let fitted = Self {
+            features: features.collect::<Result<_, _>>()?,
             spec: read.spec,
             layout: read.layout,
-            features: read.features,
             columns: read.columns,
         };
-        if fitted.is_consistent() {
-            Ok(fitted)
-        } else {
-            Err("the parts of the encoder do not fit together")
+        match fitted.is_consistent() {
+            true => Ok(fitted),
+            false => Err(NO_FIT.into()),
         }
     }
 }
 
 /// A feature in use.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize)]
 pub struct FittedFeature {
     /// Position of its column in [`EncoderSpec::columns`].
-    pub column: usize,
+    pub(crate) column: usize,
     /// How it is encoded.
-    pub kind: FittedKind,
+    #[serde(serialize_with = "stored::save")]
+    pub(crate) kind: Arc<dyn Feature>,
 }
 
-/// How a feature becomes model inputs.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum FittedKind {
-    /// One id.
-    Category(IdPart),
-    /// One number, in one encoding or more.
-    Number(NumberParts),
-    /// Hour, weekday and age; for a time of day hour and hours. Constant parts are left out.
-    Time {
-        /// Id of the hour.
-        hour: Option<IdPart>,
-        /// Id of the weekday.
-        weekday: Option<IdPart>,
-        /// Age, or hours since midnight.
-        value: Option<NumberPart>,
-    },
-    /// Several numbers.
-    Vector(VectorPart),
-}
-
-/// What a number becomes; one of these at least.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct NumberParts {
-    /// A standardised number.
-    pub float: Option<NumberPart>,
-    /// An id.
-    pub bucket: Option<BucketPart>,
-    /// A number for each of some bins.
-    pub pieces: Option<PiecePart>,
-}
-
-impl fmt::Display for NumberParts {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut parts = Vec::new();
-        if let Some(part) = &self.bucket {
-            parts.push(format!("quantile ({} buckets)", part.buckets()));
-        }
-        if let Some(part) = &self.pieces {
-            parts.push(format!("piecewise ({} bins)", part.bins()));
-        }
-        if let Some(part) = &self.float {
-            parts.push(if part.log { "log" } else { "standardize" }.to_string());
-        }
-        f.write_str(&parts.join(" + "))
+impl PartialEq for FittedFeature {
+    fn eq(&self, other: &Self) -> bool {
+        let saved = (self.kind.save(), other.kind.save());
+        self.column == other.column && matches!(saved, (Ok(a), Ok(b)) if a == b)
     }
 }
 
-/// An id column among the model's inputs.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct IdPart {
-    /// Position in [`Layout::ids`].
-    pub slot: usize,
-    /// Ids that hashes are divided among, for a hashed column.
-    pub buckets: Option<u32>,
+impl FittedFeature {
+    /// A feature that encodes a column of the query.
+    pub(crate) fn new(column: usize, feature: Box<dyn Feature>) -> Self {
+        Self {
+            column,
+            kind: Arc::from(feature),
+        }
+    }
 }
 
 /// What was counted in a column.
@@ -201,16 +179,7 @@ impl FittedSpec {
 
     /// How the pixels of images are scaled, where rows are images.
     pub fn pixel_scale(&self) -> Option<Scale> {
-        self.features
-            .iter()
-            .find_map(|feature| match &feature.kind {
-                FittedKind::Vector(part)
-                    if matches!(self.spec.columns[feature.column].kind, Kind::Pixels(_)) =>
-                {
-                    part.scales.first().copied()
-                }
-                _ => None,
-            })
+        self.features.iter().find_map(|f| f.kind.pixel_scale())
     }
 
     /// Shape of the encoded rows.
@@ -255,14 +224,13 @@ impl FittedSpec {
                 column: column.name.clone(),
                 data_type: column.data_type.clone(),
                 role: column.role.to_string(),
-                encoding: match feature.map(|f| &f.kind) {
-                    Some(FittedKind::Category(part)) if part.buckets.is_some() => "hash".into(),
-                    Some(FittedKind::Number(parts)) => parts.to_string(),
-                    None if column.is_input() => "none".into(),
-                    _ => match task.map(|task| &self.layout.tasks[task].kind) {
-                        Some(kind) => kind.name().into(),
-                        None => column.kind.to_string(),
-                    },
+                encoding: match (feature, task) {
+                    (Some(feature), _) => {
+                        let described = feature.kind.describe();
+                        described.unwrap_or_else(|| feature.kind.kind().name.into())
+                    }
+                    (None, Some(task)) => self.layout.tasks[task].kind.name().into(),
+                    (None, None) => "none".into(),
                 },
                 distinct: stats.distinct,
                 nulls: stats.nulls,
@@ -278,39 +246,8 @@ impl FittedSpec {
 
     /// Whether positions point to something: a damaged manifest must not cause a panic.
     fn is_consistent(&self) -> bool {
-        let (ids, dense) = (self.layout.ids.len(), self.layout.dense.len());
-        let id = |part: &IdPart| part.slot < ids;
-        let number = |p: &NumberPart| p.dense < dense && p.flag.is_none_or(|f| f < dense);
-        let bucket = |p: &BucketPart| {
-            let column = self.layout.ids.get(p.slot);
-            column.is_some_and(|c| c.cardinality as usize == FIRST_ID as usize + p.buckets())
-        };
-        let pieces = |p: &PiecePart| {
-            p.bounds.len() > 1 && p.dense + p.bins() <= dense && p.flag.is_none_or(|f| f < dense)
-        };
-        let fits = self.features.iter().all(|f| {
-            f.column < self.spec.columns.len()
-                && match &f.kind {
-                    FittedKind::Category(part) => id(part),
-                    FittedKind::Number(parts) => {
-                        parts.float.as_ref().is_none_or(number)
-                            && parts.bucket.as_ref().is_none_or(bucket)
-                            && parts.pieces.as_ref().is_none_or(pieces)
-                    }
-                    FittedKind::Time {
-                        hour,
-                        weekday,
-                        value,
-                    } => {
-                        [hour, weekday].into_iter().flatten().all(id)
-                            && value.as_ref().is_none_or(number)
-                    }
-                    FittedKind::Vector(part) => {
-                        part.dense + part.scales.len() <= dense
-                            && part.flag.is_none_or(|f| f < dense)
-                    }
-                }
-        });
+        let ids = self.layout.ids.len();
+        let fits = self.features.iter().all(|f| f.kind.fits(&self.layout));
         let mut next = 0;
         let dense_ids = self.layout.ids.iter().all(|c| {
             let follows = u64::from(c.offset) == next && c.cardinality >= FIRST_ID;
@@ -331,14 +268,9 @@ impl FittedSpec {
 
 fn check_type(column: &ColumnSpec, data_type: &DataType) -> Result<()> {
     let given = Class::of(data_type);
-    // An all-NULL training column says nothing of what its values would be.
-    let accepted = match column.kind {
-        Kind::Category if column.class == Class::Null => given.is_scalar(),
-        Kind::Pixels([height, width]) => match given {
-            Class::Vector(len) => len == height * width,
-            given => matches!(given, Class::List | Class::Bytes | Class::Null),
-        },
-        _ => column.class.accepts(given),
+    let accepted = match &column.kind {
+        Some(input) => input.accepts(column.class, given),
+        None => column.class.accepts(given),
     };
     if accepted {
         return Ok(());

@@ -1,16 +1,17 @@
 //! Decides from a schema and the options what every column is for, and says why.
 
-use arrow::datatypes::{DataType, Schema};
+use std::sync::Arc;
 
-use super::pixels;
-use super::spec::{
-    Bounds, ColumnOptions, ColumnSpec, EncoderSpec, Kind, Role, find_name, name_list,
-};
+use arrow::datatypes::Schema;
+
+use super::number::encoding::{NumericEncoding, NumericEncodings};
+use super::spec::{ColumnOptions, ColumnSpec, EncoderSpec, Role, find_name, name_list};
+use super::{ALL, Column, Kind, Source, category, pixels};
 use crate::error::{Error, Result};
-use crate::feature::column::number::encoding::{NumericEncoding, NumericEncodings};
 use crate::feature::rows::layout::Task;
-use crate::feature::value::class::{Class, value_type};
+use crate::feature::value::class::Class;
 use crate::feature::value::label::task_kind;
+use crate::feature::vocabulary::merge::Bounds;
 
 /// Role and encoding of every column of a query with this schema.
 ///
@@ -124,11 +125,10 @@ struct Use {
     asks: Ask,
 }
 
-#[derive(Clone, Copy, PartialEq)]
+#[derive(Clone, Copy)]
 enum Ask {
     Role(Role),
-    Category,
-    Number,
+    Kind(&'static Kind),
 }
 
 impl Named {
@@ -157,25 +157,25 @@ impl Named {
                 named.add(schema, name, option, Ask::Role(role))?;
             }
         }
-        for (names, option, asks) in [
-            (
-                &options.exclude_cols,
-                "exclude_cols",
-                Ask::Role(Role::Excluded),
-            ),
-            (&options.categorical_cols, "categorical_cols", Ask::Category),
-            (&options.numeric_cols, "numeric_cols", Ask::Number),
-        ] {
-            for name in names {
-                named.add(schema, name, option, asks)?;
+        for name in &options.exclude_cols {
+            named.add(schema, name, "exclude_cols", Ask::Role(Role::Excluded))?;
+        }
+        for &kind in ALL {
+            let by_option = kind.by_option.iter().flat_map(|by| by.options);
+            for (option, of_option) in by_option {
+                for name in of_option(options) {
+                    named.add(schema, name, option, Ask::Kind(kind))?;
+                }
             }
         }
+        let names = schema.fields().iter().map(|f| f.name().as_str());
         match &options.numeric_encoding {
             NumericEncodings::All(encoding) => named.encodings.fill(*encoding),
             NumericEncodings::ByColumn(columns) => {
                 for (name, encoding) in columns {
-                    let at = named.add(schema, name, "numeric_encoding", Ask::Number)?;
-                    named.encodings[at] = *encoding;
+                    if let Some(at) = find_name(names.clone(), name) {
+                        named.encodings[at] = *encoding;
+                    }
                 }
             }
         }
@@ -223,23 +223,30 @@ impl Named {
             Ask::Role(role) => Some((role, u.option)),
             _ => None,
         });
-        let (kind, reason) = match role {
-            Some((Role::Label, option)) => (Kind::Label, option.to_string()),
-            Some((Role::Split, option)) => (Kind::Split, option.to_string()),
-            Some((Role::Excluded, option)) => (Kind::Ignored, format!("listed in {option}")),
-            Some((_, option)) => (category(name, data_type, option)?, option.to_string()),
-            None => match uses.first() {
-                Some(u) if u.asks == Ask::Category => (
-                    category(name, data_type, u.option)?,
-                    format!("listed in {}", u.option),
-                ),
-                Some(u) => (
-                    number(name, data_type, u.option)?,
-                    format!("listed in {}", u.option),
-                ),
-                None if options.reads_images => pixels::infer(name, data_type, options)?,
-                None => by_type(name, data_type)?,
-            },
+        let source = Source {
+            name,
+            data_type,
+            options,
+        };
+        let (kind, reason) = match (role, uses.first()) {
+            (Some((Role::Label | Role::Split, option)), _) => (None, option.to_string()),
+            (Some((Role::Excluded, option)), _) => (None, format!("listed in {option}")),
+            // What tells scenarios, users or items apart.
+            (Some((_, option)), _) => {
+                let column = by_option(&category::KIND, &source, option)?;
+                (Some(column), option.to_string())
+            }
+            (
+                None,
+                Some(Use {
+                    option,
+                    asks: Ask::Kind(kind),
+                }),
+            ) => {
+                let column = by_option(kind, &source, option)?;
+                (Some(column), format!("listed in {option}"))
+            }
+            (None, _) => by_type(&source)?,
         };
         Ok(ColumnSpec {
             name: name.clone(),
@@ -258,59 +265,41 @@ fn conflict(a: Ask, b: Ask) -> bool {
     let is_input = |role| matches!(role, Role::Scenario | Role::User | Role::Item);
     match (a, b) {
         (Ask::Role(_), Ask::Role(_)) => true,
-        (Ask::Category, Ask::Role(role)) | (Ask::Role(role), Ask::Category) => !is_input(role),
-        _ => a != b,
+        (Ask::Kind(a), Ask::Kind(b)) => !std::ptr::eq(a, b),
+        (Ask::Kind(kind), Ask::Role(role)) | (Ask::Role(role), Ask::Kind(kind)) => {
+            !std::ptr::eq(kind, &category::KIND) || !is_input(role)
+        }
     }
 }
 
-fn category(name: &str, data_type: &DataType, option: &str) -> Result<Kind> {
-    if Class::of(data_type).is_scalar() {
-        return Ok(Kind::Category);
-    }
-    Err(Error::plan(format!(
-        "column \"{name}\" in {option} is of type {data_type}: a category needs one text, number, boolean or time per row"
-    )))
-}
-
-fn number(name: &str, data_type: &DataType, option: &str) -> Result<Kind> {
-    match Class::of(data_type) {
-        Class::Number | Class::Duration | Class::Null => Ok(Kind::Number),
-        _ => Err(Error::plan(format!(
-            "column \"{name}\" in {option} is of type {data_type}: only numbers, booleans and durations can be read as a number"
+/// A column of a kind that an option asks for.
+fn by_option(kind: &Kind, source: &Source, option: &str) -> Result<Arc<dyn Column>> {
+    match &kind.by_option {
+        Some(by_option) => (by_option.column)(source, option),
+        None => Err(Error::internal(format!(
+            "no option asks for a column of the kind {}",
+            kind.name
         ))),
     }
 }
 
-/// What a column is when no option names it.
-fn by_type(name: &str, data_type: &DataType) -> Result<(Kind, String)> {
-    let decision = match Class::of(data_type) {
-        Class::Null => (Kind::Ignored, "NULL in every row"),
-        Class::List => {
-            return Err(Error::plan(format!(
-                "column \"{name}\" is of type {data_type}: sequences can't be used as features so far; leave it out with exclude_cols = ['{name}']"
-            )));
+/// What a column is when no option names it; no input where it is NULL in every row.
+fn by_type(source: &Source) -> Result<(Option<Arc<dyn Column>>, String)> {
+    for kind in ALL {
+        if let Some((column, reason)) = (kind.infer)(source)? {
+            return Ok((Some(column), reason));
         }
-        Class::Bytes | Class::Unusable => {
-            return Err(Error::plan(format!(
-                "column \"{name}\" is of type {data_type}, which can't be used as a feature; leave it out with exclude_cols = ['{name}']"
-            )));
-        }
-        Class::Vector(len) => (Kind::Vector(len), "list of fixed length"),
-        Class::Date => (Kind::Time, "date or timestamp"),
-        Class::Time => (Kind::Time, "time of day"),
-        Class::Text => (Kind::Category, "text"),
-        _ if matches!(data_type, DataType::Dictionary(_, _)) => (Kind::Category, "dictionary"),
-        _ if *data_type == DataType::Boolean => (Kind::Category, "boolean"),
-        Class::Number if is_id(name, data_type) => (Kind::Category, "integer named *_id"),
-        Class::Duration => (Kind::Number, "duration in seconds"),
-        Class::Number if data_type.is_integer() => (Kind::Number, "integer"),
-        Class::Number => (Kind::Number, "number"),
-    };
-    Ok((decision.0, decision.1.to_string()))
-}
-
-fn is_id(name: &str, data_type: &DataType) -> bool {
-    value_type(data_type).is_integer() && name.to_lowercase().ends_with("_id")
+    }
+    let (name, data_type) = (source.name, source.data_type);
+    Err(Error::plan(match Class::of(data_type) {
+        Class::Null => return Ok((None, "NULL in every row".into())),
+        Class::List => format!(
+            "column \"{name}\" is of type {data_type}: sequences can't be used as features so far; leave it out with exclude_cols = ['{name}']"
+        ),
+        _ => format!(
+            "column \"{name}\" is of type {data_type}, which can't be used as a feature; leave it out with exclude_cols = ['{name}']"
+        ),
+    }))
 }
 
 #[cfg(test)]

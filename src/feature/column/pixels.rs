@@ -2,31 +2,49 @@
 //!
 //! All pixels are scaled alike, so that a shade is the same number wherever it stands in the image.
 
-use arrow::array::{Array, ArrayRef, AsArray};
-use arrow::compute::cast;
-use arrow::datatypes::DataType;
+use std::sync::Arc;
 
-use super::spec::{ColumnOptions, ColumnSpec, Kind};
-use super::vector;
+use arrow::array::ArrayRef;
+use serde_json::Value;
+
+use super::part::VectorPart;
+use super::spec::ColumnSpec;
+use super::{Column, Feature, Kind, Placed, Plan, Seen, Slots, Source};
 use crate::error::{Error, Result};
-use crate::feature::fit::scale::{Moments, Scale};
+use crate::feature::fit::moments::{Cell, Moments};
+use crate::feature::fit::sketch::Sketch;
+use crate::feature::rows::block::{Block, Words};
+use crate::feature::rows::draft::Draft;
+use crate::feature::rows::inputs::Inputs;
+use crate::feature::rows::layout::Layout;
 use crate::feature::value::class::Class;
-use crate::feature::value::number;
-use crate::image::png;
+use crate::feature::value::scale::Scale;
+use crate::feature::value::{images, vector};
 
-/// What a column is in a query over images when no option names it.
+pub(super) static KIND: Kind = Kind {
+    name: "pixels",
+    by_option: None,
+    infer: |source| match source.options.reads_images {
+        true => size_and_reason(source)
+            .map(|(size, reason)| Some((Arc::new(Pixels { size }) as _, reason.into()))),
+        false => Ok(None),
+    },
+    restore: |settings| {
+        let size = serde_json::from_value(settings.clone()).ok()?;
+        Some(Arc::new(Pixels { size }))
+    },
+};
+
+/// The size of the images in a column of a query over images, and what holds them.
 ///
 /// # Errors
 /// `Plan` when it holds no images, or their size is not known.
-pub(crate) fn infer(
-    name: &str,
-    data_type: &DataType,
-    options: &ColumnOptions,
-) -> Result<(Kind, String)> {
+fn size_and_reason(source: &Source) -> Result<([usize; 2], &'static str)> {
+    let (name, data_type) = (source.name, source.data_type);
     let class = Class::of(data_type);
     let (len, reason) = match class {
         Class::Vector(len) => (Some(len), "list of pixels"),
-        Class::List if is_number_list(data_type) => (None, "list of pixels"),
+        Class::List if images::is_number_list(data_type) => (None, "list of pixels"),
         Class::Bytes => (None, "PNG bytes"),
         _ => {
             return Err(Error::plan(format!(
@@ -35,7 +53,7 @@ pub(crate) fn infer(
             )));
         }
     };
-    let given: Result<[usize; 2], _> = options.image_size[..].try_into();
+    let given: Result<[usize; 2], _> = source.options.image_size[..].try_into();
     let size = match (given, len) {
         (Ok([height, width]), Some(len)) if height * width != len => {
             return Err(Error::plan(format!(
@@ -57,27 +75,17 @@ pub(crate) fn infer(
             )));
         }
     };
-    Ok((Kind::Pixels(size), reason.into()))
-}
-
-fn is_number_list(data_type: &DataType) -> bool {
-    match data_type {
-        DataType::List(item)
-        | DataType::LargeList(item)
-        | DataType::ListView(item)
-        | DataType::LargeListView(item) => Class::of(item.data_type()) == Class::Number,
-        _ => false,
-    }
+    Ok((size, reason))
 }
 
 /// Holds that exactly one feature is left, the images.
 ///
 /// # Errors
 /// `Plan` when there are others.
-pub(crate) fn check(columns: &[ColumnSpec]) -> Result<()> {
+pub(super) fn check(columns: &[ColumnSpec]) -> Result<()> {
     let features = columns.iter().filter(|column| column.is_input());
     let names: Vec<_> = features.map(|column| column.name.as_str()).collect();
-    let images = columns.iter().any(|c| matches!(c.kind, Kind::Pixels(_)));
+    let images = columns.iter().any(|c| c.image_size().is_some());
     if names.len() == 1 && images {
         return Ok(());
     }
@@ -91,69 +99,90 @@ pub(crate) fn check(columns: &[ColumnSpec]) -> Result<()> {
     )))
 }
 
-/// Replaces `out` by the pixels of `array`, row-major: NaN where a pixel or its row is NULL.
-///
-/// # Errors
-/// `Execution` for an image of another size; `Plan` for a type that holds no images.
-pub(crate) fn read(array: &ArrayRef, size: [usize; 2], out: &mut Vec<f64>) -> Result<()> {
-    let [height, width] = size;
-    let len = height * width;
-    match array.data_type() {
-        DataType::Null | DataType::FixedSizeList(_, _) => vector::read(array, len, out),
-        DataType::Binary
-        | DataType::LargeBinary
-        | DataType::BinaryView
-        | DataType::FixedSizeBinary(_) => {
-            out.clear();
-            let images = cast(array, &DataType::LargeBinary)?;
-            let mut pixels = Vec::with_capacity(len);
-            for image in images.as_binary::<i64>() {
-                pixels.clear();
-                match image {
-                    Some(image) => png::decode(image, width, height, &mut pixels)?,
-                    None => {
-                        out.resize(out.len() + len, f64::NAN);
-                        continue;
-                    }
-                }
-                out.extend(pixels.iter().map(|&pixel| f64::from(pixel)));
-            }
-            Ok(())
+#[derive(Debug)]
+struct Pixels {
+    /// Height and width.
+    size: [usize; 2],
+}
+
+impl Column for Pixels {
+    fn kind(&self) -> &'static Kind {
+        &KIND
+    }
+
+    fn settings(&self) -> Value {
+        self.size.to_vec().into()
+    }
+
+    fn accepts(&self, _trained: Class, given: Class) -> bool {
+        match given {
+            Class::Vector(len) => len == self.size.iter().product::<usize>(),
+            given => matches!(given, Class::List | Class::Bytes | Class::Null),
         }
-        data_type if is_number_list(data_type) => read_lists(array, size, out),
-        other => Err(Error::plan(format!(
-            "{other} can't be read as images of {height} x {width} pixels"
-        ))),
+    }
+
+    fn image_size(&self) -> Option<[usize; 2]> {
+        Some(self.size)
+    }
+
+    fn slots(&self, _column: &ColumnSpec, words: &mut Words) -> Box<dyn Slots> {
+        Box::new(PixelSlots {
+            first: words.narrow(self.size.iter().product()),
+            size: self.size,
+        })
+    }
+
+    fn feature(&self, saved: Value) -> serde_json::Result<Box<dyn Feature>> {
+        Ok(Box::new(PixelPart {
+            part: serde_json::from_value(saved)?,
+            size: self.size,
+        }))
     }
 }
 
-fn read_lists(array: &ArrayRef, [height, width]: [usize; 2], out: &mut Vec<f64>) -> Result<()> {
-    out.clear();
-    let len = height * width;
-    let array = match array.data_type() {
-        DataType::List(item) | DataType::ListView(item) | DataType::LargeListView(item) => {
-            cast(array, &DataType::LargeList(item.clone()))?
-        }
-        _ => array.clone(),
-    };
-    let lists = array.as_list::<i64>();
-    let mut pixels = Vec::new();
-    for row in 0..lists.len() {
-        if lists.is_null(row) {
-            out.resize(out.len() + len, f64::NAN);
-            continue;
-        }
-        let image = lists.value(row);
-        if image.len() != len {
-            return Err(Error::execution(format!(
-                "an image has {} pixels where image_size = [{height}, {width}] asks for {len}",
-                image.len()
-            )));
-        }
-        number::read(&image, &mut pixels)?;
-        out.extend_from_slice(&pixels);
+#[derive(Clone, Copy)]
+struct PixelSlots {
+    first: usize,
+    size: [usize; 2],
+}
+
+impl PixelSlots {
+    fn len(&self) -> usize {
+        self.size.iter().product()
     }
-    Ok(())
+}
+
+impl Slots for PixelSlots {
+    fn read(&self, array: &ArrayRef, block: &mut Block, pixels: &mut Vec<f64>) -> Result<()> {
+        images::read(array, self.size, pixels)?;
+        vector::hash(pixels, self.len(), block.hashes);
+        block.narrow(self.first, self.len(), pixels);
+        Ok(())
+    }
+
+    fn plan(&self, _values: &Sketch) -> Box<dyn Plan> {
+        Box::new(*self)
+    }
+}
+
+impl Plan for PixelSlots {
+    fn cells(&self) -> Vec<Cell> {
+        Cell::vector(self.first, self.len())
+    }
+
+    fn place(&self, seen: &Seen, draft: &mut Draft) -> Result<Placed> {
+        let name = &seen.column.name;
+        let scale = scale(name, seen.moments)?;
+        let part = draft.elements(name, self.first, vec![scale; self.len()], false);
+        Ok(Placed {
+            feature: Ok(Box::new(PixelPart {
+                part,
+                size: self.size,
+            })),
+            distinct: None,
+            chosen: None,
+        })
+    }
 }
 
 /// The scale of all pixels, from what has been seen of each.
@@ -161,7 +190,7 @@ fn read_lists(array: &ArrayRef, [height, width]: [usize; 2], out: &mut Vec<f64>)
 /// # Errors
 /// `Execution` when a pixel is missing, all are the same, or they are neither from 0 to 1 nor from 0
 /// to 255.
-pub(crate) fn scale(name: &str, moments: &[&Moments]) -> Result<Scale> {
+fn scale(name: &str, moments: &[&Moments]) -> Result<Scale> {
     if moments.iter().any(|m| m.has_missing()) {
         return Err(Error::execution(format!(
             "column \"{name}\" has images that are NULL or lack pixels; leave them out with WHERE"
@@ -189,21 +218,58 @@ pub(crate) fn scale(name: &str, moments: &[&Moments]) -> Result<Scale> {
     })
 }
 
+/// Images among the inputs.
+#[derive(Debug)]
+struct PixelPart {
+    part: VectorPart,
+    size: [usize; 2],
+}
+
+impl Feature for PixelPart {
+    fn kind(&self) -> &'static Kind {
+        &KIND
+    }
+
+    fn save(&self) -> serde_json::Result<Value> {
+        serde_json::to_value(&self.part)
+    }
+
+    fn encode(&self, array: &ArrayRef, inputs: &mut Inputs, pixels: &mut Vec<f64>) -> Result<()> {
+        images::read(array, self.size, pixels)?;
+        self.part.put(pixels, inputs);
+        Ok(())
+    }
+
+    fn fits(&self, layout: &Layout) -> bool {
+        let pixels: usize = self.size.iter().product();
+        self.part.is_in(layout) && self.part.scales.len() == pixels
+    }
+
+    fn pixel_scale(&self) -> Option<Scale> {
+        self.part.scales.first().copied()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
 
-    use arrow::array::{BinaryArray, FixedSizeListArray, LargeListArray, ListArray};
-    use arrow::datatypes::{Field, Float32Type, Int64Type, UInt8Type};
+    use arrow::datatypes::{DataType, Field};
 
     use super::*;
+    use crate::feature::ColumnOptions;
 
-    fn decide(data_type: DataType, image_size: &[usize]) -> Result<Kind> {
+    fn decide(data_type: DataType, image_size: &[usize]) -> Result<[usize; 2]> {
         let options = ColumnOptions {
             image_size: image_size.to_vec(),
             ..ColumnOptions::default()
         };
-        infer("x", &data_type, &options).map(|(kind, _)| kind)
+        let source = Source {
+            name: "x",
+            data_type: &data_type,
+            options: &options,
+        };
+        size_and_reason(&source).map(|(size, _)| size)
     }
 
     fn list(len: i32) -> DataType {
@@ -216,11 +282,11 @@ mod tests {
 
     #[test]
     fn the_size_is_that_of_the_type_or_the_option() {
-        assert_eq!(decide(list(784), &[]).unwrap(), Kind::Pixels([28, 28]));
-        assert_eq!(decide(list(12), &[3, 4]).unwrap(), Kind::Pixels([3, 4]));
-        assert_eq!(decide(list(0), &[3, 4]).unwrap(), Kind::Pixels([3, 4]));
+        assert_eq!(decide(list(784), &[]).unwrap(), [28, 28]);
+        assert_eq!(decide(list(12), &[3, 4]).unwrap(), [3, 4]);
+        assert_eq!(decide(list(0), &[3, 4]).unwrap(), [3, 4]);
         let binary = DataType::BinaryView;
-        assert_eq!(decide(binary, &[3, 4]).unwrap(), Kind::Pixels([3, 4]));
+        assert_eq!(decide(binary, &[3, 4]).unwrap(), [3, 4]);
         for (data_type, size, text) in [
             (list(12), &[][..], "make no square"),
             (
@@ -233,40 +299,6 @@ mod tests {
         ] {
             let error = decide(data_type, size).unwrap_err().to_string();
             assert!(error.contains(text), "{error}");
-        }
-    }
-
-    #[test]
-    fn lists_and_png_are_the_same_images() {
-        let rows = [Some([0, 10, 20, 255, 7, 8]), None];
-        let lists = || {
-            let rows = rows.iter();
-            rows.map(|row| row.map(|row| row.map(|v| Some(v as f32))))
-        };
-        let bytes = png::encode(&[0, 10, 20, 255, 7, 8], 3, 2).unwrap();
-        let arrays: [ArrayRef; 4] = [
-            Arc::new(FixedSizeListArray::from_iter_primitive::<Float32Type, _, _>(lists(), 6)),
-            Arc::new(ListArray::from_iter_primitive::<UInt8Type, _, _>(
-                rows.map(|row| row.map(|row| row.map(Some))),
-            )),
-            Arc::new(LargeListArray::from_iter_primitive::<Int64Type, _, _>(
-                rows.map(|row| row.map(|row| row.map(|v| Some(v.into())))),
-            )),
-            Arc::new(BinaryArray::from_opt_vec(vec![Some(&bytes), None])),
-        ];
-        for array in arrays {
-            let mut out = vec![1.];
-            read(&array, [2, 3], &mut out).unwrap();
-            assert_eq!(
-                out[..6],
-                [0., 10., 20., 255., 7., 8.],
-                "{}",
-                array.data_type()
-            );
-            assert!(out.len() == 12 && out[6..].iter().all(|v| v.is_nan()));
-            if array.data_type() != &DataType::Null {
-                assert!(read(&array, [2, 4], &mut out).is_err());
-            }
         }
     }
 

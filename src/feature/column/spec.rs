@@ -2,13 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 use arrow::datatypes::Schema;
 use serde::{Deserialize, Serialize};
 
+use super::{Column, Single};
 use crate::feature::column::number::encoding::{NumericEncoding, NumericEncodings};
 use crate::feature::rows::layout::Task;
 use crate::feature::value::class::Class;
+use crate::feature::vocabulary::merge::Bounds;
 
 /// What a statement says about columns.
 #[derive(Clone, Debug)]
@@ -67,17 +70,6 @@ impl Default for ColumnOptions {
     }
 }
 
-/// Bounds of vocabularies, as [`ColumnOptions`] gives them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Bounds {
-    /// Values kept per column.
-    pub max_vocabulary: Option<usize>,
-    /// Rows a value needs.
-    pub min_count: u64,
-    /// Distinct values from which on a column is hashed, and into how many ids.
-    pub hash_buckets: Option<u32>,
-}
-
 /// Role and encoding of every column of a query, before anything is fitted.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct EncoderSpec {
@@ -102,8 +94,9 @@ pub struct ColumnSpec {
     pub class: Class,
     /// What it is for.
     pub role: Role,
-    /// How it is encoded.
-    pub kind: Kind,
+    /// How it is encoded; `None` for what is no input.
+    #[serde(with = "super::stored::column")]
+    pub(crate) kind: Option<Arc<dyn Column>>,
     /// Which encoding is asked for, of a number.
     pub encoding: NumericEncoding,
     /// Why so.
@@ -144,45 +137,20 @@ impl fmt::Display for Role {
     }
 }
 
-/// How a column becomes numbers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Kind {
-    /// An id per value.
-    Category,
-    /// Floats or an id, as [`NumericEncoding`] says.
-    Number,
-    /// Hour, weekday and age.
-    Time,
-    /// So many standardised floats.
-    Vector(usize),
-    /// Pixels from -1 to 1: height and width.
-    Pixels([usize; 2]),
-    /// As its task says.
-    Label,
-    /// Compared, but never an input.
-    Split,
-    /// Not read.
-    Ignored,
-}
-
-impl fmt::Display for Kind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Category => "category",
-            Self::Number => "number",
-            Self::Time => "time",
-            Self::Vector(_) => "vector",
-            Self::Pixels(_) => "pixels",
-            Self::Label | Self::Split | Self::Ignored => "none",
-        })
-    }
-}
-
 impl ColumnSpec {
     /// Whether a model may read this column.
     pub fn is_input(&self) -> bool {
-        !matches!(self.kind, Kind::Label | Kind::Split | Kind::Ignored)
+        self.kind.is_some()
+    }
+
+    /// Height and width, of images.
+    pub fn image_size(&self) -> Option<[usize; 2]> {
+        self.kind.as_ref().and_then(|input| input.image_size())
+    }
+
+    /// What the value of a row is, for an input that has one value a row.
+    pub fn single(&self) -> Option<Single> {
+        self.kind.as_ref().and_then(|input| input.single())
     }
 }
 
@@ -194,10 +162,7 @@ impl EncoderSpec {
 
     /// Height and width of the images, where rows are images.
     pub fn image_size(&self) -> Option<[usize; 2]> {
-        self.columns.iter().find_map(|column| match column.kind {
-            Kind::Pixels(size) => Some(size),
-            _ => None,
-        })
+        self.columns.iter().find_map(ColumnSpec::image_size)
     }
 
     /// The first column of that role.

@@ -1,105 +1,116 @@
 //! Vectors: a list of fixed length becomes as many floats.
 
-use arrow::array::{Array, ArrayRef, AsArray};
-use arrow::datatypes::DataType;
+use std::sync::Arc;
 
-use super::pixels;
-use super::spec::Kind;
-use crate::error::{Error, Result};
-use crate::feature::value::number;
-use crate::feature::vocabulary::hash::{NULL_HASH, combine, hash_bits};
+use arrow::array::ArrayRef;
+use serde_json::Value;
 
-/// Replaces `out` by the elements of `array`, `len` per row, row-major: NaN where an element or
-/// its row is NULL, NaN or infinite.
-///
-/// # Errors
-/// `Plan` for anything but lists of `len` numbers.
-pub(crate) fn read(array: &ArrayRef, len: usize, out: &mut Vec<f64>) -> Result<()> {
-    out.clear();
-    if *array.data_type() == DataType::Null {
-        out.resize(array.len() * len, f64::NAN);
-        return Ok(());
-    }
-    let list = array
-        .as_fixed_size_list_opt()
-        .filter(|list| list.value_length() as usize == len)
-        .ok_or_else(|| {
-            Error::plan(format!(
-                "{} can't be read as a vector of {len} numbers",
-                array.data_type()
-            ))
-        })?;
-    let from = list.value_offset(0) as usize;
-    let elements = list.values().slice(from, list.len() * len);
-    number::read(&elements, out)?;
-    if let Some(nulls) = list.nulls().filter(|n| n.null_count() > 0) {
-        for (row, elements) in out.chunks_exact_mut(len).enumerate() {
-            if nulls.is_null(row) {
-                elements.fill(f64::NAN);
-            }
-        }
-    }
-    Ok(())
+use super::part::VectorPart;
+use super::spec::ColumnSpec;
+use super::{Column, Feature, Kind, Placed, Plan, Seen, Slots, Source};
+use crate::error::Result;
+use crate::feature::fit::moments::Cell;
+use crate::feature::fit::sketch::Sketch;
+use crate::feature::rows::block::{Block, Words};
+use crate::feature::rows::draft::Draft;
+use crate::feature::rows::inputs::Inputs;
+use crate::feature::rows::layout::Layout;
+use crate::feature::value::class::Class;
+use crate::feature::value::vector;
+
+pub(super) static KIND: Kind = Kind {
+    name: "vector",
+    by_option: None,
+    infer,
+    restore: |settings| {
+        let len = settings.as_u64()?.try_into().ok()?;
+        Some(Arc::new(Vector { len }))
+    },
+};
+
+fn infer(source: &Source) -> Result<Option<(Arc<dyn Column>, String)>> {
+    Ok(match Class::of(source.data_type) {
+        Class::Vector(len) => Some((Arc::new(Vector { len }), "list of fixed length".into())),
+        _ => None,
+    })
 }
 
-/// The same for a column of this kind: a vector, or images.
-///
-/// # Errors
-/// As [`read`]; `Execution` for an image of another size.
-pub(crate) fn read_kind(
-    kind: Kind,
-    array: &ArrayRef,
+#[derive(Debug)]
+struct Vector {
     len: usize,
-    out: &mut Vec<f64>,
-) -> Result<()> {
-    match kind {
-        Kind::Pixels(size) => pixels::read(array, size, out),
-        _ => read(array, len, out),
+}
+
+impl Column for Vector {
+    fn kind(&self) -> &'static Kind {
+        &KIND
+    }
+
+    fn settings(&self) -> Value {
+        self.len.into()
+    }
+
+    fn slots(&self, _column: &ColumnSpec, words: &mut Words) -> Box<dyn Slots> {
+        Box::new(VectorSlots {
+            first: words.narrow(self.len),
+            len: self.len,
+        })
+    }
+
+    fn feature(&self, saved: Value) -> serde_json::Result<Box<dyn Feature>> {
+        Ok(Box::new(serde_json::from_value::<VectorPart>(saved)?))
     }
 }
 
-/// An element as it is kept until the vectors are standardised.
-pub(crate) fn narrow(value: f64) -> f32 {
-    value.clamp(-1e38, 1e38) as f32
+#[derive(Clone, Copy)]
+struct VectorSlots {
+    first: usize,
+    len: usize,
 }
 
-/// Adds vectors to the hashes of their rows.
-pub(crate) fn hash(elements: &[f64], len: usize, hashes: &mut [u64]) {
-    for (hash, elements) in hashes.iter_mut().zip(elements.chunks_exact(len)) {
-        for value in elements {
-            let narrow = narrow(*value);
-            let of_value = if narrow.is_nan() {
-                NULL_HASH
-            } else {
-                hash_bits(narrow.to_bits().into())
-            };
-            *hash = combine(*hash, of_value);
-        }
+impl Slots for VectorSlots {
+    fn read(&self, array: &ArrayRef, block: &mut Block, elements: &mut Vec<f64>) -> Result<()> {
+        vector::read(array, self.len, elements)?;
+        vector::hash(elements, self.len, block.hashes);
+        block.narrow(self.first, self.len, elements);
+        Ok(())
+    }
+
+    fn plan(&self, _values: &Sketch) -> Box<dyn Plan> {
+        Box::new(*self)
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use std::sync::Arc;
+impl Plan for VectorSlots {
+    fn cells(&self) -> Vec<Cell> {
+        Cell::vector(self.first, self.len)
+    }
 
-    use arrow::array::FixedSizeListArray;
-    use arrow::datatypes::Float32Type;
+    fn place(&self, seen: &Seen, draft: &mut Draft) -> Result<Placed> {
+        let part = draft.vector(&seen.column.name, self.first, seen.moments);
+        Ok(Placed {
+            feature: part.map(|part| Box::new(part) as _),
+            distinct: None,
+            chosen: None,
+        })
+    }
+}
 
-    use super::*;
+impl Feature for VectorPart {
+    fn kind(&self) -> &'static Kind {
+        &KIND
+    }
 
-    #[test]
-    fn reads_slices_and_nulls() {
-        let rows = [
-            Some(vec![Some(1.0), Some(2.0)]),
-            None,
-            Some(vec![None, Some(4.0)]),
-            Some(vec![Some(5.0), Some(f32::INFINITY)]),
-        ];
-        let list = FixedSizeListArray::from_iter_primitive::<Float32Type, _, _>(rows, 2);
-        let mut out = Vec::new();
-        read(&(Arc::new(list.slice(1, 3)) as ArrayRef), 2, &mut out).unwrap();
-        let seen: Vec<_> = out.iter().map(|v| v.is_finite().then_some(*v)).collect();
-        assert_eq!(seen, [None, None, None, Some(4.0), Some(5.0), None]);
-        assert!(read(&(Arc::new(list) as ArrayRef), 3, &mut out).is_err());
+    fn save(&self) -> serde_json::Result<Value> {
+        serde_json::to_value(self)
+    }
+
+    fn encode(&self, array: &ArrayRef, inputs: &mut Inputs, elements: &mut Vec<f64>) -> Result<()> {
+        vector::read(array, self.scales.len(), elements)?;
+        self.put(elements, inputs);
+        Ok(())
+    }
+
+    fn fits(&self, layout: &Layout) -> bool {
+        self.is_in(layout)
     }
 }

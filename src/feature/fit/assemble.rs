@@ -1,18 +1,15 @@
 //! Decides what is in use and where it stands: ids first, then numbers.
 
 use super::Shared;
-use super::record::Slots;
-use super::scale::{Finisher, Moments, NumberPart, Scale, VectorPart};
+use super::moments::{Cell, Moments};
 use crate::error::{Error, Result};
-use crate::feature::apply::fitted::{
-    ColumnStats, FittedFeature, FittedKind, FittedSpec, IdPart, NumberParts,
-};
-use crate::feature::column::number::bucket::{BucketPart, PiecePart};
-use crate::feature::column::number::choice::{Choice, Float};
-use crate::feature::column::pixels;
-use crate::feature::column::spec::{EncoderSpec, Kind, Role};
-use crate::feature::rows::layout::{FIRST_ID, IdColumn, Layout, Target, Task, TaskKind};
-use crate::feature::value::class::Class;
+use crate::feature::apply::fitted::{ColumnStats, FittedFeature, FittedSpec};
+use crate::feature::column::part::IdPart;
+use crate::feature::column::spec::Role;
+use crate::feature::column::{Feature, Placed, Plan, Seen};
+use crate::feature::rows::draft::Draft;
+use crate::feature::rows::finisher::Finisher;
+use crate::feature::rows::layout::{Layout, Target, Task, TaskKind};
 use crate::feature::vocabulary::merge::Merged;
 
 /// Which id slots are kept.
@@ -22,8 +19,6 @@ pub(crate) struct Ids {
     pub(crate) layout: Layout,
     /// Per slot of the record: its part of the layout.
     parts: Vec<Option<IdPart>>,
-    /// Per feature: its buckets, should it be a number that has some.
-    buckets: Vec<Option<BucketPart>>,
 }
 
 impl Ids {
@@ -34,7 +29,7 @@ impl Ids {
     pub(crate) fn new(
         shared: &Shared,
         merged: &[Merged],
-        choices: &[Choice],
+        plans: &mut [Box<dyn Plan>],
         tasks: Vec<Task>,
     ) -> Result<Self> {
         let mut ids = Self {
@@ -44,7 +39,6 @@ impl Ids {
                 ..Layout::default()
             },
             parts: Vec::with_capacity(merged.len()),
-            buckets: Vec::with_capacity(choices.len()),
         };
         for (slot, (id, merged)) in shared.record.ids.iter().zip(merged).enumerate() {
             let role = shared.spec.columns[id.column].role;
@@ -53,7 +47,7 @@ impl Ids {
                 ids.parts.push(None);
                 continue;
             }
-            let at = ids.add(id.name.clone(), merged.cardinality())?;
+            let at = ids.layout.add_ids(id.name.clone(), merged.cardinality())?;
             match role {
                 Role::Scenario => ids.layout.scenario = Some(at),
                 Role::User => ids.layout.user = Some(at),
@@ -66,142 +60,86 @@ impl Ids {
             }));
             ids.kept.push(slot);
         }
-        for (feature, choice) in shared.record.features.iter().zip(choices) {
-            let name = &shared.spec.columns[feature.column].name;
-            let part = choice.buckets.clone().map(|edges| {
-                let cardinality = u64::from(FIRST_ID) + edges.len() as u64 + 1;
-                Ok::<_, Error>(BucketPart {
-                    slot: ids.add(format!("{name} (bucket)"), cardinality)?,
-                    edges,
-                })
-            });
-            ids.buckets.push(part.transpose()?);
+        for (feature, plan) in shared.record.features.iter().zip(plans) {
+            plan.ids(&shared.spec.columns[feature.column], &mut ids.layout)?;
         }
         Ok(ids)
     }
+}
 
-    /// Appends an id column; returns its place.
-    fn add(&mut self, name: String, cardinality: u64) -> Result<usize> {
-        let layout = &mut self.layout;
-        let offset = layout.table_rows;
-        layout.table_rows += cardinality;
-        if layout.table_rows > i32::MAX as u64 {
-            return Err(Error::resources(format!(
-                "the categories up to column \"{name}\" have {} values together, more than {}; set max_vocabulary, min_count or hash_buckets",
-                layout.table_rows,
-                i32::MAX
-            )));
-        }
-        layout.ids.push(IdColumn {
-            name,
-            offset: offset as u32,
-            cardinality: cardinality as u32,
-        });
-        Ok(layout.ids.len() - 1)
-    }
+/// The numbers of a record whose mean and deviation are asked for: those of the features, then those to be
+/// predicted.
+pub(crate) fn cells(shared: &Shared, plans: &[Box<dyn Plan>]) -> Vec<Cell> {
+    let record = &shared.record;
+    let of_features = plans.iter().flat_map(|plan| plan.cells());
+    let of_features = of_features.map(|cell| cell.behind(record.ids.len()));
+    let tasks = shared.spec.tasks.iter().enumerate();
+    let targets = tasks.filter(|(_, task)| matches!(task.kind, TaskKind::Regression(_)));
+    let targets = targets.map(|(at, _)| Cell::Narrow(record.labels + at));
+    of_features.chain(targets).collect()
 }
 
 /// Features, their statistics, and how rows are finished.
+///
+/// # Errors
+/// `Execution` for values that a column's kind can't learn from, and when no feature is left.
 pub(crate) fn assemble(
     shared: &Shared,
     ids: Ids,
     merged: &[Merged],
     nulls: Vec<u64>,
-    choices: &[Choice],
+    plans: &[Box<dyn Plan>],
     moments: &[Moments],
 ) -> Result<(FittedSpec, Finisher)> {
-    let record = &shared.record;
-    let shift = record.ids.len() - ids.kept.len();
-    let mut columns: Vec<_> = nulls
-        .into_iter()
-        .map(|n| ColumnStats {
-            nulls: Some(n),
-            ..ColumnStats::default()
-        })
-        .collect();
-    let mut numbers = Numbers {
-        layout: ids.layout,
-        finisher: Finisher::default(),
-    };
-    let mut features = Vec::new();
+    let (spec, record) = (&shared.spec, &shared.record);
+    let stats = nulls.into_iter().map(|n| ColumnStats {
+        nulls: Some(n),
+        ..ColumnStats::default()
+    });
+    let mut columns: Vec<_> = stats.collect();
+    let mut draft = Draft::new(ids.layout, ids.kept.len());
+    let mut features: Vec<(usize, Box<dyn Feature>)> = Vec::new();
     let mut moments = moments.iter();
-    let mut take = |n: usize| moments.by_ref().take(n).collect::<Vec<_>>();
-    let buckets = ids.buckets.into_iter();
-    for ((feature, choice), bucket) in record.features.iter().zip(choices).zip(buckets) {
-        let name = shared.spec.columns[feature.column].name.as_str();
-        let stats = &mut columns[feature.column];
-        let kind = match feature.slots {
-            Slots::Category { id } => {
-                stats.distinct = merged[id].distinct;
-                ids.parts[id]
-                    .clone()
-                    .map(FittedKind::Category)
-                    .ok_or_else(|| merged[id].constant_reason())
-            }
-            Slots::Number { word } => {
-                stats.distinct = choice.distinct;
-                stats.chosen.clone_from(&choice.why);
-                numbers
-                    .encoded(name, word - shift, take(1)[0], choice, bucket)
-                    .map(FittedKind::Number)
-            }
-            Slots::Time {
-                hour,
-                weekday,
-                word,
-            } => {
-                let is_date = shared.spec.columns[feature.column].class != Class::Time;
-                let part = if is_date { " (age)" } else { " (hours)" };
-                let float = if is_date {
-                    Float::Backwards
-                } else {
-                    Float::Plain
-                };
-                let value = numbers.number(name, part, word - shift, take(1)[0], float, true);
-                let hour = ids.parts[hour].clone();
-                let weekday = weekday.and_then(|w| ids.parts[w].clone());
-                match value {
-                    Err(why) if hour.is_none() && weekday.is_none() => Err(why),
-                    value => Ok(FittedKind::Time {
-                        hour,
-                        weekday,
-                        value: value.ok(),
-                    }),
-                }
-            }
-            Slots::Vector { word, len }
-                if matches!(shared.spec.columns[feature.column].kind, Kind::Pixels(_)) =>
-            {
-                let scale = pixels::scale(name, &take(len))?;
-                Ok(FittedKind::Vector(numbers.pixels(
-                    name,
-                    word - shift,
-                    len,
-                    scale,
-                )))
-            }
-            Slots::Vector { word, len } => numbers
-                .vector(name, word - shift, &take(len))
-                .map(FittedKind::Vector),
+    for (slots, plan) in record.features.iter().zip(plans) {
+        let of_plan: Vec<_> = moments.by_ref().take(plan.cells().len()).collect();
+        let seen = Seen {
+            column: &spec.columns[slots.column],
+            merged,
+            ids: &ids.parts,
+            moments: &of_plan,
         };
-        match kind {
-            Ok(kind) => features.push(FittedFeature {
-                column: feature.column,
-                kind,
-            }),
+        let Placed {
+            feature,
+            distinct,
+            chosen,
+        } = plan.place(&seen, &mut draft)?;
+        let stats = &mut columns[slots.column];
+        stats.distinct = distinct;
+        stats.chosen = chosen;
+        match feature {
+            Ok(feature) => features.push((slots.column, feature)),
             Err(why) => stats.dropped = Some(why),
         }
     }
-    numbers.place_pieces(&shared.spec, &mut features);
-    let Numbers {
+    draft.finish_numbers();
+    let features = features.into_iter().map(|(column, mut feature)| {
+        feature.place_last(&spec.columns[column], &mut draft);
+        FittedFeature::new(column, feature)
+    });
+    let features: Vec<_> = features.collect();
+    let Draft {
         mut layout,
         mut finisher,
-    } = numbers;
-    for (at, task) in layout.tasks.iter_mut().enumerate() {
-        if let TaskKind::Regression(Target { scale, .. }) = &mut task.kind {
-            *scale = take(1)[0].scale();
-            finisher.targets.push((at, *scale));
-        }
+        ..
+    } = draft;
+    let targets = layout.tasks.iter_mut().enumerate();
+    let targets = targets.filter_map(|(at, task)| match &mut task.kind {
+        TaskKind::Regression(Target { scale, .. }) => Some((at, scale)),
+        _ => None,
+    });
+    for ((at, scale), moments) in targets.zip(moments) {
+        *scale = moments.scale();
+        finisher.targets.push((at, *scale));
     }
     if features.is_empty() {
         return Err(Error::execution(
@@ -209,161 +147,13 @@ pub(crate) fn assemble(
         ));
     }
     finisher.ids = layout.ids.len();
-    finisher.labels = record.labels - shift;
+    finisher.labels = ids.kept.len() + record.labels - record.ids.len();
     finisher.tasks = layout.tasks.len();
-    let spec = shared.spec.clone();
-    Ok((
-        FittedSpec {
-            spec,
-            layout,
-            features,
-            columns,
-        },
-        finisher,
-    ))
-}
-
-/// Numbers on their way into the layout.
-struct Numbers {
-    layout: Layout,
-    finisher: Finisher,
-}
-
-impl Numbers {
-    /// A number in the encodings chosen, unless it is constant: then the reason.
-    fn encoded(
-        &mut self,
-        name: &str,
-        word: usize,
-        moments: &Moments,
-        choice: &Choice,
-        bucket: Option<BucketPart>,
-    ) -> Result<NumberParts, String> {
-        if moments.is_constant() && bucket.is_none() {
-            return Err(constant_reason(moments).to_string());
-        }
-        // A bucket of its own says already what is missing.
-        let flagged = bucket.is_none();
-        let float = choice
-            .float
-            .and_then(|float| self.number(name, "", word, moments, float, flagged).ok());
-        if let Some(part) = &bucket {
-            let first = self.layout.ids[part.slot].offset;
-            self.finisher.buckets.push((word, first, part.clone()));
-        }
-        let pieces = choice.bins.clone().map(|bounds| PiecePart {
-            dense: 0,
-            bounds,
-            flag: moments
-                .has_missing()
-                .then(|| self.add(format!("{name} (missing)"))),
-        });
-        if let Some(part) = &pieces {
-            self.finisher.pieces.push((word, part.clone()));
-        }
-        Ok(NumberParts {
-            float,
-            bucket,
-            pieces,
-        })
-    }
-
-    /// A standardised number, unless it is constant: then the reason.
-    fn number(
-        &mut self,
-        name: &str,
-        part: &str,
-        word: usize,
-        moments: &Moments,
-        float: Float,
-        flagged: bool,
-    ) -> Result<NumberPart, String> {
-        if moments.is_constant() {
-            return Err(constant_reason(moments).to_string());
-        }
-        let mut scale = moments.scale();
-        if float == Float::Backwards {
-            scale.factor = -scale.factor;
-        }
-        let dense = self.add(format!("{name}{part}"));
-        let flag =
-            (flagged && moments.has_missing()).then(|| self.add(format!("{name} (missing)")));
-        let part = NumberPart {
-            dense,
-            log: float == Float::Log,
-            scale,
-            flag,
-        };
-        self.finisher.numbers.push((word, part.clone()));
-        Ok(part)
-    }
-
-    /// Gives the values of bins their places, behind all other numbers.
-    fn place_pieces(&mut self, spec: &EncoderSpec, features: &mut [FittedFeature]) {
-        self.finisher.dense = self.layout.dense.len() + self.finisher.pieces.len();
-        for feature in features {
-            if let FittedKind::Number(parts) = &mut feature.kind
-                && let Some(part) = &mut parts.pieces
-            {
-                part.dense = self.layout.dense.len();
-                let name = &spec.columns[feature.column].name;
-                for bin in 1..=part.bins() {
-                    self.add(format!("{name} (bin {bin})"));
-                }
-            }
-        }
-    }
-
-    /// A vector, unless all of its elements are constant.
-    fn vector(
-        &mut self,
-        name: &str,
-        word: usize,
-        moments: &[&Moments],
-    ) -> Result<VectorPart, String> {
-        if moments.iter().all(|m| m.is_constant()) {
-            let first = moments.first().map_or("constant", |m| constant_reason(m));
-            return Err(first.to_string());
-        }
-        let dense = self.layout.dense.len();
-        for i in 0..moments.len() {
-            self.add(format!("{name}[{i}]"));
-        }
-        let missing = moments.iter().any(|m| m.has_missing());
-        let part = VectorPart {
-            dense,
-            scales: moments.iter().map(|m| m.scale()).collect(),
-            flag: missing.then(|| self.add(format!("{name} (missing)"))),
-        };
-        self.finisher.vectors.push((word, part.clone()));
-        Ok(part)
-    }
-
-    /// An image: as many pixels, all scaled alike.
-    fn pixels(&mut self, name: &str, word: usize, len: usize, scale: Scale) -> VectorPart {
-        let dense = self.layout.dense.len();
-        for i in 0..len {
-            self.add(format!("{name}[{i}]"));
-        }
-        let part = VectorPart {
-            dense,
-            scales: vec![scale; len],
-            flag: None,
-        };
-        self.finisher.vectors.push((word, part.clone()));
-        part
-    }
-
-    fn add(&mut self, name: String) -> usize {
-        self.layout.dense.push(name);
-        self.layout.dense.len() - 1
-    }
-}
-
-fn constant_reason(moments: &Moments) -> &'static str {
-    if moments.is_empty() {
-        "missing in every training row"
-    } else {
-        "constant: one value in every training row"
-    }
+    let fitted = FittedSpec {
+        spec: spec.clone(),
+        layout,
+        features,
+        columns,
+    };
+    Ok((fitted, finisher))
 }

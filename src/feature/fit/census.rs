@@ -3,14 +3,14 @@
 use std::collections::HashMap;
 
 use super::parallel;
-use super::record::{FeatureSlots, Slots, join};
 use super::repeats::Repeats;
 use super::sketch::Sketch;
 use super::split::{Rule, SplitMethod, eval_rows, threshold};
 use super::{PartitionFitter, Shared};
 use crate::error::{Error, Result};
-use crate::feature::column::number::choice::Choice;
+use crate::feature::column::Plan;
 use crate::feature::column::spec::Role;
+use crate::feature::rows::block::join;
 use crate::feature::rows::chunks::BUCKETS;
 use crate::feature::rows::layout::{Task, UNKNOWN_ID};
 use crate::feature::value::label::{self, ClassMaps, LabelCount, fill_funnel, place_classes};
@@ -255,13 +255,11 @@ fn count(
 
 /// The features whose encoding depends on their values: number of the feature, and first word.
 fn sketched(shared: &Shared) -> Vec<(usize, usize)> {
-    let features = shared.record.features.iter().enumerate();
-    let sketched = features.filter_map(|(at, feature)| match feature.slots {
-        Slots::Number { word } => {
-            let column = &shared.spec.columns[feature.column];
-            column.encoding.reads_values().then_some((at, word))
-        }
-        _ => None,
+    let record = &shared.record;
+    let features = record.features.iter().enumerate();
+    let sketched = features.filter_map(|(at, feature)| {
+        let word = feature.slots.sketched()?;
+        Some((at, record.ids.len() + word))
     });
     sketched.collect()
 }
@@ -272,8 +270,8 @@ pub(crate) fn sketch_bytes(shared: &Shared, partitions: &[PartitionFitter]) -> u
     bytes * sketched(shared).len()
 }
 
-/// What each feature becomes, should it be a number; frees the sketches.
-pub(crate) fn choices(shared: &Shared, censuses: &mut [Census]) -> Vec<Choice> {
+/// What each feature becomes; frees the sketches.
+pub(crate) fn plans(shared: &Shared, censuses: &mut [Census]) -> Vec<Box<dyn Plan>> {
     let features = &shared.record.features;
     let mut sketches = vec![Sketch::default(); features.len()];
     for (at, (feature, _)) in sketched(shared).into_iter().enumerate() {
@@ -281,11 +279,8 @@ pub(crate) fn choices(shared: &Shared, censuses: &mut [Census]) -> Vec<Choice> {
             sketches[feature].merge(&std::mem::take(&mut census.sketches[at]));
         }
     }
-    let encoding = |feature: &FeatureSlots| shared.spec.columns[feature.column].encoding;
-    let choices = features.iter().zip(&sketches);
-    choices
-        .map(|(f, sketch)| Choice::new(encoding(f), sketch))
-        .collect()
+    let plans = features.iter().zip(&sketches);
+    plans.map(|(f, sketch)| f.slots.plan(sketch)).collect()
 }
 
 /// Counts of all partitions together.

@@ -1,14 +1,14 @@
 //! The end of the pass: one vocabulary, one order of rows, whatever way they came.
 
-use super::assemble::{Ids, assemble};
+use super::assemble::{Ids, assemble, cells};
 use super::census::{self, Census, Totals};
 use super::parallel;
-use super::scale::Finisher;
-use super::stage::{Cell, Stage};
+use super::stage::Stage;
 use super::{Fitter, PartitionFitter, Shared};
 use crate::error::{Error, Result};
 use crate::feature::apply::encoder::Encoder;
 use crate::feature::rows::budget::Charge;
+use crate::feature::rows::finisher::Finisher;
 use crate::feature::rows::{RowSet, Store};
 use crate::feature::value::label::{LabelCount, join_classes};
 use crate::feature::vocabulary::Vocabulary;
@@ -62,13 +62,13 @@ impl Fitter {
         let totals = Totals::of(&censuses, &tasks);
         totals.check(&tasks, rule)?;
         let nulls = pass.nulls();
-        let choices = census::choices(&shared, &mut censuses);
+        let mut plans = census::plans(&shared, &mut censuses);
         drop(sketches);
         let mut merged = pass.merge(censuses)?;
-        let ids = Ids::new(&shared, &merged, &choices, tasks)?;
+        let ids = Ids::new(&shared, &merged, &mut plans, tasks)?;
         pass.make_room_for_training(&ids)?;
         let maps = take_maps(&mut merged, &ids.kept, pass.partitions.len());
-        let cells = Cell::all(&shared, &choices);
+        let cells = cells(&shared, &plans);
         let stage = Stage {
             shared: &shared,
             rule,
@@ -86,7 +86,7 @@ impl Fitter {
         };
         let vocabularies = take_vocabularies(&mut merged, &ids.kept);
         drop(maps);
-        let (fitted, finisher) = assemble(&shared, ids, &merged, nulls, &choices, &staged.moments)?;
+        let (fitted, finisher) = assemble(&shared, ids, &merged, nulls, &plans, &staged.moments)?;
         let mut charge = pass.charge;
         let train = row_set(
             &shared,

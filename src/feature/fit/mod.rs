@@ -3,10 +3,10 @@
 pub(crate) mod assemble;
 pub(crate) mod census;
 pub mod finish;
+pub(crate) mod moments;
 pub(crate) mod parallel;
 pub(crate) mod record;
 pub(crate) mod repeats;
-pub mod scale;
 pub(crate) mod sketch;
 pub mod split;
 pub(crate) mod stage;
@@ -17,21 +17,18 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use arrow::array::{Array, ArrayRef, RecordBatch};
 
+use self::record::Record;
+use self::split::{SplitMethod, read_keys};
 use crate::error::{Error, Result};
-use crate::feature::column::spec::{EncoderSpec, Kind, Role};
-use crate::feature::column::vector;
+use crate::feature::column::spec::{EncoderSpec, Role};
+use crate::feature::rows::block::{Block, join, split_words};
 use crate::feature::rows::budget::{Budget, Charge};
 use crate::feature::rows::chunks::Chunks;
 use crate::feature::rows::layout::Layout;
 use crate::feature::rows::scratch::{Scratch, column, for_each_tile};
-use crate::feature::value::category;
 use crate::feature::value::label::Reader;
-use crate::feature::value::{number, time};
-use crate::feature::vocabulary::assign::{Growing, RowHashes};
 use crate::feature::vocabulary::hash::{combine, hash_bits, mix};
 use crate::feature::vocabulary::{DIRECT_LIMIT, Vocabulary};
-use record::{Record, Slots, join, split_words};
-use split::{SplitMethod, read_keys};
 
 /// The seed when none is given.
 pub const DEFAULT_SEED: u64 = 42;
@@ -203,9 +200,11 @@ impl PartitionFitter {
         self.scratch.resize(record.words, rows);
         self.scratch.hashes.clear();
         self.scratch.hashes.resize(rows, mix(shared.options.seed));
+        let buckets = shared.spec.bounds.hash_buckets;
+        let (mut block, buffer) = Block::new(&mut self.scratch, &mut self.vocabularies, buckets);
         for feature in &record.features {
-            let kind = shared.spec.columns[feature.column].kind;
-            self.push_feature(&columns[feature.column], feature.slots, kind, rows)?;
+            let array = &columns[feature.column];
+            feature.slots.read(array, &mut block, buffer)?;
         }
         for (nulls, array) in self.nulls.iter_mut().zip(columns) {
             *nulls += array.logical_null_count() as u64;
@@ -215,74 +214,6 @@ impl PartitionFitter {
             self.push_keys(&columns[at], word)?;
         }
         self.store(rows);
-        Ok(())
-    }
-
-    fn push_feature(
-        &mut self,
-        array: &ArrayRef,
-        slots: Slots,
-        kind: Kind,
-        rows: usize,
-    ) -> Result<()> {
-        let Scratch {
-            words,
-            stride,
-            hashes,
-            numbers,
-            times,
-        } = &mut self.scratch;
-        let stride = *stride;
-        let vocabularies = &mut self.vocabularies;
-        let buckets = self.shared.spec.bounds.hash_buckets;
-        match slots {
-            Slots::Category { id } => {
-                let ids = column(words, stride, id, rows);
-                let vocabulary = &mut vocabularies[id];
-                let mut growing = Growing {
-                    vocabulary,
-                    buckets,
-                };
-                category::read(array, &mut growing, &mut RowHashes(hashes), ids)?;
-            }
-            Slots::Number { word } => {
-                number::read(array, numbers)?;
-                number::hash(numbers, hashes);
-                split_words(numbers.iter().map(|v| v.to_bits()), words, stride, word);
-            }
-            Slots::Time {
-                hour,
-                weekday,
-                word,
-            } => {
-                times.read(array)?;
-                let hashes = &mut RowHashes(hashes);
-                for (id, parts) in [(Some(hour), &times.hour), (weekday, &times.weekday)] {
-                    if let Some(id) = id {
-                        let vocabulary = &mut vocabularies[id];
-                        let mut growing = Growing {
-                            vocabulary,
-                            buckets,
-                        };
-                        let ids = column(words, stride, id, rows);
-                        time::assign_parts(parts, &mut growing, hashes, ids);
-                    }
-                }
-                number::hash(&times.value, hashes.0);
-                split_words(times.value.iter().map(|v| v.to_bits()), words, stride, word);
-            }
-            Slots::Vector { word, len } => {
-                vector::read_kind(kind, array, len, numbers)?;
-                vector::hash(numbers, len, hashes);
-                for i in 0..len {
-                    let elements = numbers.iter().skip(i).step_by(len);
-                    let out = column(words, stride, word + i, rows);
-                    for (out, value) in out.iter_mut().zip(elements) {
-                        *out = vector::narrow(*value).to_bits();
-                    }
-                }
-            }
-        }
         Ok(())
     }
 

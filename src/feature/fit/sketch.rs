@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
-use super::split::{float_key, key_float};
+use crate::feature::value::number::{float_key, key_float};
 use crate::feature::vocabulary::hash::mix;
 
 /// Cells in use at the most. Up to so many distinct values are counted exactly; beyond that, a cell of

@@ -7,7 +7,7 @@ use arrow::datatypes::{DataType, Int64Type, UInt64Type};
 use crate::error::{Error, Result};
 use crate::feature::column::spec::{EncoderSpec, Role};
 use crate::feature::value::class::{Class, value_type};
-use crate::feature::value::number;
+use crate::feature::value::number::{self, float_key};
 
 /// How rows are divided into training and evaluation.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -120,25 +120,6 @@ pub(crate) fn read_keys(array: &ArrayRef, out: &mut Vec<u64>) -> Result<()> {
         other => return Err(Error::plan(format!("rows can't be ordered by {other}"))),
     }
     Ok(())
-}
-
-/// Larger floats have larger keys.
-pub(crate) fn float_key(value: f64) -> u64 {
-    let bits = value.to_bits();
-    if bits >> 63 == 0 {
-        bits | 1 << 63
-    } else {
-        (!bits).max(1)
-    }
-}
-
-/// The float of that key.
-pub(crate) fn key_float(key: u64) -> f64 {
-    f64::from_bits(if key >> 63 == 1 {
-        key & !(1 << 63)
-    } else {
-        !key
-    })
 }
 
 /// The decision about a row.

@@ -5,18 +5,15 @@ use std::os::unix::fs::FileExt;
 
 use arrow::datatypes::ToByteSlice;
 
+use super::moments::{Cell, Moments};
 use super::parallel;
-use super::record::{Slots, join};
 use super::repeats::Repeats;
-use super::scale::{Moments, signed_log};
 use super::split::Rule;
 use super::{PartitionFitter, Shared};
 use crate::error::Result;
-use crate::feature::column::number::choice::{Choice, Float};
 use crate::feature::rows::Store;
 use crate::feature::rows::budget::Charge;
 use crate::feature::rows::chunks::{BUCKETS, spill_error, temporary_file};
-use crate::feature::rows::layout::TaskKind;
 use crate::feature::value::label::{ClassMaps, place_classes};
 
 /// Smallest working space for a bucket from disk.
@@ -36,52 +33,6 @@ pub(crate) struct Stage<'a> {
     pub(crate) classes: &'a ClassMaps,
     /// Numbers of a record, in the order of their words.
     pub(crate) cells: &'a [Cell],
-}
-
-/// A number in a record.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Cell {
-    /// Two words at this position.
-    Wide(usize),
-    /// The logarithm of what two words at this position hold.
-    Log(usize),
-    /// One word at this position.
-    Narrow(usize),
-}
-
-impl Cell {
-    /// All numbers of the features, then those to be predicted.
-    pub(crate) fn all(shared: &Shared, choices: &[Choice]) -> Vec<Cell> {
-        let mut cells = Vec::new();
-        for (feature, choice) in shared.record.features.iter().zip(choices) {
-            match feature.slots {
-                Slots::Category { .. } => {}
-                Slots::Number { word } if choice.float == Some(Float::Log) => {
-                    cells.push(Cell::Log(word));
-                }
-                Slots::Number { word } | Slots::Time { word, .. } => cells.push(Cell::Wide(word)),
-                Slots::Vector { word, len } => {
-                    cells.extend((0..len).map(|i| Cell::Narrow(word + i)));
-                }
-            }
-        }
-        let first = shared.record.labels;
-        for (at, task) in shared.spec.tasks.iter().enumerate() {
-            if matches!(task.kind, TaskKind::Regression(_)) {
-                cells.push(Cell::Narrow(first + at));
-            }
-        }
-        cells
-    }
-
-    #[inline(always)]
-    fn value(self, row: &[u32]) -> f64 {
-        match self {
-            Self::Wide(at) => f64::from_bits(join(row[at], row[at + 1])),
-            Self::Log(at) => signed_log(f64::from_bits(join(row[at], row[at + 1]))),
-            Self::Narrow(at) => f32::from_bits(row[at]).into(),
-        }
-    }
 }
 
 /// Rows with final ids, numbers still raw.

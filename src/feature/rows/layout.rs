@@ -9,7 +9,7 @@ use arrow::util::display::FormatOptions;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-use crate::feature::fit::scale::Scale;
+use crate::feature::value::scale::Scale;
 
 /// Id of a value that training has not seen, or seldom.
 pub const UNKNOWN_ID: u32 = 0;
@@ -35,6 +35,30 @@ pub struct Layout {
     pub item: Option<usize>,
     /// The tasks, `[T]`.
     pub tasks: Vec<Task>,
+}
+
+impl Layout {
+    /// Appends an id column; returns its place.
+    ///
+    /// # Errors
+    /// `Resources` when there are more ids than a table can have.
+    pub(crate) fn add_ids(&mut self, name: String, cardinality: u64) -> Result<usize> {
+        let offset = self.table_rows;
+        self.table_rows += cardinality;
+        if self.table_rows > i32::MAX as u64 {
+            return Err(Error::resources(format!(
+                "the categories up to column \"{name}\" have {} values together, more than {}; set max_vocabulary, min_count or hash_buckets",
+                self.table_rows,
+                i32::MAX
+            )));
+        }
+        self.ids.push(IdColumn {
+            name,
+            offset: offset as u32,
+            cardinality: cardinality as u32,
+        });
+        Ok(self.ids.len() - 1)
+    }
 }
 
 /// One id column's share of the common table.

@@ -1,7 +1,11 @@
 //! Encoded rows, in memory or on disk, and the batches they are read in.
 
+pub(crate) mod block;
 pub mod budget;
 pub(crate) mod chunks;
+pub(crate) mod draft;
+pub(crate) mod finisher;
+pub(crate) mod inputs;
 pub mod layout;
 pub(crate) mod scratch;
 
@@ -13,11 +17,11 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
 use crate::error::Result;
-use crate::feature::fit::scale::Finisher;
 use crate::feature::value::label::{LabelCount, fill_funnel};
 use crate::feature::vocabulary::hash::mix;
 use budget::Charge;
 use chunks::read_words;
+use finisher::Finisher;
 use layout::EncodedBatch;
 
 /// Words of consecutive rows that stay together when rows are shuffled.

@@ -1,7 +1,5 @@
 //! Working space of the encoder: columns side by side, turned into rows in tiles.
 
-use crate::feature::value::time::Times;
-
 /// Rows that are turned at once: sixteen 32-bit values fill a line of the cache.
 const TILE: usize = 16;
 
@@ -14,7 +12,6 @@ pub(crate) struct Scratch {
     /// Hash of every row.
     pub(crate) hashes: Vec<u64>,
     pub(crate) numbers: Vec<f64>,
-    pub(crate) times: Times,
 }
 
 impl Scratch {
@@ -30,10 +27,7 @@ impl Scratch {
 
     /// Memory held.
     pub(crate) fn bytes(&self) -> usize {
-        self.words.capacity() * 4
-            + self.hashes.capacity() * 8
-            + self.numbers.capacity() * 8
-            + self.times.value.capacity() * 10
+        self.words.capacity() * 4 + self.hashes.capacity() * 8 + self.numbers.capacity() * 8
     }
 }
 

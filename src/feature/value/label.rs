@@ -13,8 +13,8 @@ use arrow::datatypes::DataType;
 use super::class::{Class, value_type};
 use super::number;
 use crate::error::{Error, Result};
-use crate::feature::fit::scale::Scale;
 use crate::feature::rows::layout::{Classes, Target, Task, TaskKind};
+use crate::feature::value::scale::Scale;
 use crate::feature::vocabulary::hash::{NULL_HASH, combine, text_hash};
 
 /// Classes of a label at the most.

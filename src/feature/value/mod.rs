@@ -2,16 +2,18 @@
 
 pub(crate) mod category;
 pub mod class;
+pub(crate) mod images;
 pub mod label;
 pub(crate) mod number;
+pub mod scale;
 pub(crate) mod time;
+pub(crate) mod vector;
 
 use arrow::array::ArrayRef;
 
+use self::class::Class;
+use self::time::Times;
 use crate::error::Result;
-use class::Class;
-use number;
-use time::Times;
 
 /// Numbers as they are, durations in seconds, dates and timestamps in days since 1970, times of day in
 /// hours; NaN where a value is NULL, NaN or infinite.

@@ -147,6 +147,25 @@ pub(crate) fn ticks_per_second(unit: TimeUnit) -> f64 {
     }
 }
 
+/// Larger floats have larger keys.
+pub(crate) fn float_key(value: f64) -> u64 {
+    let bits = value.to_bits();
+    if bits >> 63 == 0 {
+        bits | 1 << 63
+    } else {
+        (!bits).max(1)
+    }
+}
+
+/// The float of that key.
+pub(crate) fn key_float(key: u64) -> f64 {
+    f64::from_bits(if key >> 63 == 1 {
+        key & !(1 << 63)
+    } else {
+        !key
+    })
+}
+
 /// Adds numbers to the hashes of their rows.
 pub(crate) fn hash(values: &[f64], hashes: &mut [u64]) {
     for (hash, value) in hashes.iter_mut().zip(values) {

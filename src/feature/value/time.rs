@@ -1,7 +1,4 @@
-//! Times: a date or timestamp becomes hour, weekday and age; a time of day its hour and hours.
-//!
-//! An age counts from the newest training value; once it is standardised it does not matter from
-//! where, so days since 1970 are kept and their sign is turned.
+//! Parts of times: hour, weekday, and days since 1970 or hours since midnight.
 
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::compute::{DatePart, cast, date_part};

@@ -2,10 +2,22 @@
 
 use std::cmp::Reverse;
 
+use serde::{Deserialize, Serialize};
+
 use super::assign::bucket;
 use super::{Vocabulary, direct_limit};
-use crate::feature::column::spec::Bounds;
 use crate::feature::rows::layout::{FIRST_ID, NULL_ID, UNKNOWN_ID};
+
+/// Bounds of vocabularies, as a statement gives them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Bounds {
+    /// Values kept per column.
+    pub max_vocabulary: Option<usize>,
+    /// Rows a value needs.
+    pub min_count: u64,
+    /// Distinct values from which on a column is hashed, and into how many ids.
+    pub hash_buckets: Option<u32>,
+}
 
 /// What one partition knows of one id slot.
 pub(crate) struct Provisional {

@@ -16,11 +16,13 @@ use parquet::basic::Compression;
 use parquet::file::properties::WriterProperties;
 
 use super::assign::{Assign, Growing};
-use super::hash::{Number, float_number, hash_bytes, hash_key, text_key, unsigned_number};
+use super::hash::{
+    INLINE_BYTES, Number, float_number, hash_bytes, hash_key, text_key, unsigned_number,
+};
 use super::{Entry, Vocabulary, direct_limit};
 use crate::error::{Error, Result};
 use crate::feature::apply::encoder::Encoder;
-use crate::feature::apply::fitted::{FittedKind, FittedSpec};
+use crate::feature::apply::fitted::FittedSpec;
 use crate::feature::rows::layout::FIRST_ID;
 
 /// Values in a row group.
@@ -144,15 +146,8 @@ fn expected_values(fitted: &FittedSpec) -> Vec<usize> {
         .iter()
         .map(|c| (c.cardinality - FIRST_ID) as usize)
         .collect();
-    for feature in &fitted.features {
-        match &feature.kind {
-            FittedKind::Category(part) if part.buckets.is_some() => values[part.slot] = 0,
-            FittedKind::Number(parts) => {
-                parts.bucket.iter().for_each(|part| values[part.slot] = 0);
-            }
-            _ => {}
-        }
-    }
+    let hashed = fitted.features.iter().flat_map(|f| f.kind.without_values());
+    hashed.for_each(|slot| values[slot] = 0);
     values
 }
 
@@ -183,7 +178,7 @@ fn read_batch(batch: &RecordBatch, vocabularies: &mut [Vocabulary]) -> Option<()
             float_number(floats.value(row))
         } else if texts.is_valid(row) {
             let text = texts.value(row).as_bytes();
-            if text.len() > super::hash::INLINE_BYTES {
+            if text.len() > INLINE_BYTES {
                 growing.long(text, hash_bytes(text));
             } else {
                 let key = text_key(text);

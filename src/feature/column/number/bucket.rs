@@ -3,9 +3,10 @@
 use multiversion::multiversion;
 use serde::{Deserialize, Serialize};
 
-use crate::feature::fit::scale::exact_list;
 use crate::feature::fit::sketch::Sketch;
-use crate::feature::rows::layout::{FIRST_ID, NULL_ID};
+use crate::feature::rows::inputs::Inputs;
+use crate::feature::rows::layout::{FIRST_ID, Layout, NULL_ID};
+use crate::feature::value::scale::exact_list;
 
 /// Where at most `most` buckets begin, the first one's included: all with about as many values, except
 /// that a frequent value may fill one alone. Where there are no more values than that, each has its own.
@@ -100,6 +101,18 @@ impl BucketPart {
         self.edges.len() + 1
     }
 
+    /// Puts the ids of the values' buckets among the inputs.
+    pub(crate) fn put(&self, values: &[f64], inputs: &mut Inputs) {
+        let (first, ids) = inputs.ids(self.slot);
+        self.ids(first, values, ids);
+    }
+
+    /// Whether its place is in this layout.
+    pub(crate) fn is_in(&self, layout: &Layout) -> bool {
+        let column = layout.ids.get(self.slot);
+        column.is_some_and(|c| c.cardinality as usize == FIRST_ID as usize + self.buckets())
+    }
+
     /// Writes the ids of the values' buckets, of a column whose ids begin at `first`: that of NULL for NaN.
     pub(crate) fn ids(&self, first: u32, values: &[f64], out: &mut [u32]) {
         positions(&self.edges, values, out);
@@ -129,6 +142,28 @@ impl PiecePart {
     /// How many bins.
     pub(crate) fn bins(&self) -> usize {
         self.bounds.len() - 1
+    }
+
+    /// Puts how far values fill the bins among the inputs.
+    pub(crate) fn put(&self, values: &[f64], inputs: &mut Inputs) {
+        let bins = self.bins();
+        let mut places = vec![0; values.len()];
+        self.places(values, &mut places);
+        for bin in 0..bins {
+            let out = inputs.dense(self.dense + bin).iter_mut();
+            for (out, place) in out.zip(&places) {
+                *out = filled(f32::from_bits(*place), bin, bins).to_bits();
+            }
+        }
+        inputs.flag(self.flag, values.iter().map(|v| v.is_nan()));
+    }
+
+    /// Whether its places are in this layout.
+    pub(crate) fn is_in(&self, layout: &Layout) -> bool {
+        let dense = layout.dense.len();
+        self.bounds.len() > 1
+            && self.dense + self.bins() <= dense
+            && self.flag.is_none_or(|flag| flag < dense)
     }
 
     /// Writes where values stand, counted in bins from the beginning of the first, as bits; NaN stands in

@@ -2,6 +2,7 @@
 
 use super::bucket::{edges, starts};
 use super::encoding::NumericEncoding;
+use crate::feature::column::part::Float;
 use crate::feature::fit::sketch::Sketch;
 
 /// Buckets of a number at the most. More of them than 128 gained nothing on Census-Income, fewer lost.
@@ -28,17 +29,6 @@ pub(crate) struct Choice {
     pub(crate) why: Option<String>,
     /// Distinct values in training rows, where they are known.
     pub(crate) distinct: Option<u64>,
-}
-
-/// What is standardised.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Float {
-    /// The value.
-    Plain,
-    /// The value, larger ones becoming smaller.
-    Backwards,
-    /// `sign(x) * ln(1 + |x|)`.
-    Log,
 }
 
 impl NumericEncoding {
