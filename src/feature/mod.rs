@@ -34,7 +34,10 @@ pub use fit::split::SplitMethod;
 pub use fit::{FitOptions, Fitter, PartitionFitter};
 pub use rows::budget::{Budget, Charge};
 pub use rows::layout::{Classes, EncodedBatch, Layout, Target, Task, TaskKind};
+pub use rows::lists::Lists;
 pub use rows::{BatchIter, Order, RowSet, permutation};
+#[cfg(test)]
+pub(crate) use tests::basket::rows_with_lists;
 pub use value::label::{LabelCount, task_kind};
 pub use value::numbers;
 pub use value::scale::Scale;

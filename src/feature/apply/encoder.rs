@@ -23,7 +23,7 @@ pub struct Encoder {
 
 struct Inner {
     fitted: FittedSpec,
-    /// One per id column of the layout.
+    /// One per id column of the layout, then one per list.
     vocabularies: Vec<Vocabulary>,
     _charge: Option<Charge>,
 }
@@ -90,20 +90,20 @@ impl Encoder {
                 inputs.iter().map(|a| a.len()).collect::<Vec<_>>()
             )));
         }
+        out.clear(self.layout().lists.len());
         out.rows = rows;
-        out.ids.clear();
-        out.dense.clear();
-        out.labels.clear();
         let mut stats = EncodeStats::default();
         if rows <= BLOCK_ROWS {
             self.encode_block(inputs, rows, out, &mut stats)?;
-            return Ok(stats);
+        } else {
+            for from in (0..rows).step_by(BLOCK_ROWS) {
+                let count = BLOCK_ROWS.min(rows - from);
+                let slices: Vec<_> = inputs.iter().map(|a| a.slice(from, count)).collect();
+                self.encode_block(&slices, count, out, &mut stats)?;
+            }
         }
-        for from in (0..rows).step_by(BLOCK_ROWS) {
-            let count = BLOCK_ROWS.min(rows - from);
-            let slices: Vec<_> = inputs.iter().map(|a| a.slice(from, count)).collect();
-            self.encode_block(&slices, count, out, &mut stats)?;
-        }
+        // A damaged manifest may have lists that no feature fills.
+        out.lists.iter_mut().for_each(|list| list.pad(rows));
         Ok(stats)
     }
 
@@ -118,7 +118,7 @@ impl Encoder {
         let (ids, width) = (layout.ids.len(), layout.ids.len() + layout.dense.len());
         out.scratch.resize(width, rows);
         let vocabularies = &self.inner.vocabularies;
-        let (mut inputs, buffer) = Inputs::new(layout, vocabularies, rows, &mut out.scratch);
+        let (mut inputs, buffer) = Inputs::new(layout, vocabularies, rows, out);
         for (feature, array) in self.inner.fitted.features.iter().zip(arrays) {
             feature.kind.encode(array, &mut inputs, buffer)?;
         }

@@ -157,15 +157,7 @@ impl FittedSpec {
                 label_columns: Vec::new(),
                 bounds,
             },
-            layout: Layout {
-                ids: Vec::new(),
-                table_rows: 0,
-                dense: Vec::new(),
-                scenario: None,
-                user: None,
-                item: None,
-                tasks: Vec::new(),
-            },
+            layout: Layout::default(),
             features: Vec::new(),
             columns: Vec::new(),
         }
@@ -249,7 +241,7 @@ impl FittedSpec {
         let ids = self.layout.ids.len();
         let fits = self.features.iter().all(|f| f.kind.fits(&self.layout));
         let mut next = 0;
-        let dense_ids = self.layout.ids.iter().all(|c| {
+        let dense_ids = self.layout.ids.iter().chain(&self.layout.lists).all(|c| {
             let follows = u64::from(c.offset) == next && c.cardinality >= FIRST_ID;
             next += u64::from(c.cardinality);
             follows

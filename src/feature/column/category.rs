@@ -135,7 +135,7 @@ impl Feature for IdPart {
         self.is_in(layout)
     }
 
-    fn without_values(&self) -> Vec<usize> {
+    fn without_values(&self, _layout: &Layout) -> Vec<usize> {
         self.unlisted().into_iter().collect()
     }
 }

@@ -23,7 +23,7 @@ use arrow::datatypes::DataType;
 use serde_json::Value;
 
 use crate::error::Result;
-use crate::feature::column::part::IdPart;
+use crate::feature::column::part::{IdPart, ListPart};
 use crate::feature::column::spec::{ColumnOptions, ColumnSpec};
 use crate::feature::fit::moments::{Cell, Moments};
 use crate::feature::fit::sketch::Sketch;
@@ -39,6 +39,8 @@ use crate::feature::vocabulary::merge::Merged;
 pub static ALL: &[&Kind] = &[
     #[cfg(test)]
     &crate::feature::tests::parity::KIND,
+    #[cfg(test)]
+    &crate::feature::tests::basket::KIND,
     &pixels::KIND,
     &time::KIND,
     &vector::KIND,
@@ -179,6 +181,8 @@ pub struct Seen<'a> {
     pub merged: &'a [Merged],
     /// What has become of all id slots of the record; `None` where nothing.
     pub ids: &'a [Option<IdPart>],
+    /// What has become of all lists of the record; `None` where nothing.
+    pub(crate) lists: &'a [Option<ListPart>],
     /// Of the numbers that [`Plan::cells`] has named.
     pub moments: &'a [&'a Moments],
 }
@@ -221,8 +225,9 @@ pub trait Feature: fmt::Debug + Send + Sync {
     /// Whether its places are in this layout: a damaged manifest must not cause a panic.
     fn fits(&self, layout: &Layout) -> bool;
 
-    /// The id columns that have no vocabulary: ids are found without the values.
-    fn without_values(&self) -> Vec<usize> {
+    /// The vocabularies that are empty, as ids are found without the values: the numbers of id columns, and
+    /// behind those of all id columns the numbers of lists.
+    fn without_values(&self, _layout: &Layout) -> Vec<usize> {
         Vec::new()
     }
 

@@ -28,6 +28,15 @@ impl IdPart {
     }
 }
 
+/// A list of ids.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ListPart {
+    /// Position in [`Layout::lists`].
+    pub list: usize,
+    /// Ids that hashes are divided among, for a hashed list.
+    pub buckets: Option<u32>,
+}
+
 /// What is standardised.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Float {

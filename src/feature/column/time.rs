@@ -174,7 +174,7 @@ impl Feature for TimeParts {
             && self.value.as_ref().is_none_or(|part| part.is_in(layout))
     }
 
-    fn without_values(&self) -> Vec<usize> {
+    fn without_values(&self, _layout: &Layout) -> Vec<usize> {
         self.ids().filter_map(IdPart::unlisted).collect()
     }
 }

@@ -4,12 +4,12 @@ use super::Shared;
 use super::moments::{Cell, Moments};
 use crate::error::{Error, Result};
 use crate::feature::apply::fitted::{ColumnStats, FittedFeature, FittedSpec};
-use crate::feature::column::part::IdPart;
+use crate::feature::column::part::{IdPart, ListPart};
 use crate::feature::column::spec::Role;
 use crate::feature::column::{Feature, Placed, Plan, Seen};
 use crate::feature::rows::draft::Draft;
 use crate::feature::rows::finisher::Finisher;
-use crate::feature::rows::layout::{Layout, Target, Task, TaskKind};
+use crate::feature::rows::layout::{IdColumn, Layout, Target, Task, TaskKind};
 use crate::feature::vocabulary::merge::Merged;
 
 /// Which id slots are kept.
@@ -17,8 +17,12 @@ pub(crate) struct Ids {
     /// Slots of the record, in the order of the layout.
     pub(crate) kept: Vec<usize>,
     pub(crate) layout: Layout,
+    /// Lists of the record that are kept, in the order of the layout.
+    pub(crate) kept_lists: Vec<usize>,
     /// Per slot of the record: its part of the layout.
     parts: Vec<Option<IdPart>>,
+    /// Per list of the record: its part of the layout.
+    lists: Vec<Option<ListPart>>,
 }
 
 impl Ids {
@@ -38,9 +42,14 @@ impl Ids {
                 tasks,
                 ..Layout::default()
             },
+            kept_lists: Vec::new(),
             parts: Vec::with_capacity(merged.len()),
+            lists: Vec::new(),
         };
-        for (slot, (id, merged)) in shared.record.ids.iter().zip(merged).enumerate() {
+        let record = &shared.record;
+        let (id_slots, lists) = record.slots.split_at(record.ids);
+        let (of_ids, of_lists) = merged.split_at(record.ids);
+        for (slot, (id, merged)) in id_slots.iter().zip(of_ids).enumerate() {
             let role = shared.spec.columns[id.column].role;
             let needed = matches!(role, Role::Scenario | Role::User | Role::Item);
             if merged.is_constant() && !needed {
@@ -60,10 +69,40 @@ impl Ids {
             }));
             ids.kept.push(slot);
         }
-        for (feature, plan) in shared.record.features.iter().zip(plans) {
+        for (feature, plan) in record.features.iter().zip(plans) {
             plan.ids(&shared.spec.columns[feature.column], &mut ids.layout)?;
         }
+        for (list, (slot, merged)) in lists.iter().zip(of_lists).enumerate() {
+            if merged.is_constant() {
+                ids.lists.push(None);
+                continue;
+            }
+            let name = slot.name.clone();
+            ids.lists.push(Some(ListPart {
+                list: ids.layout.add_list(name, merged.cardinality())?,
+                buckets: merged.buckets,
+            }));
+            ids.kept_lists.push(list);
+        }
         Ok(ids)
+    }
+
+    /// Lists of the record.
+    pub(crate) fn lists(&self) -> usize {
+        self.lists.len()
+    }
+
+    /// The slots that are kept, those of lists behind the others, each with its first id.
+    pub(crate) fn kept_slots(&self, ids: usize) -> Vec<(usize, u32)> {
+        let offset = |column: &IdColumn| column.offset;
+        let slots = self
+            .kept
+            .iter()
+            .copied()
+            .zip(self.layout.ids.iter().map(offset));
+        let lists = self.kept_lists.iter().map(|list| ids + list);
+        let lists = lists.zip(self.layout.lists.iter().map(offset));
+        slots.chain(lists).collect()
     }
 }
 
@@ -72,7 +111,7 @@ impl Ids {
 pub(crate) fn cells(shared: &Shared, plans: &[Box<dyn Plan>]) -> Vec<Cell> {
     let record = &shared.record;
     let of_features = plans.iter().flat_map(|plan| plan.cells());
-    let of_features = of_features.map(|cell| cell.behind(record.ids.len()));
+    let of_features = of_features.map(|cell| cell.behind(record.ids));
     let tasks = shared.spec.tasks.iter().enumerate();
     let targets = tasks.filter(|(_, task)| matches!(task.kind, TaskKind::Regression(_)));
     let targets = targets.map(|(at, _)| Cell::Narrow(record.labels + at));
@@ -106,6 +145,7 @@ pub(crate) fn assemble(
             column: &spec.columns[slots.column],
             merged,
             ids: &ids.parts,
+            lists: &ids.lists,
             moments: &of_plan,
         };
         let Placed {
@@ -147,7 +187,8 @@ pub(crate) fn assemble(
         ));
     }
     finisher.ids = layout.ids.len();
-    finisher.labels = ids.kept.len() + record.labels - record.ids.len();
+    finisher.labels = ids.kept.len() + record.labels - record.ids;
+    finisher.lists = layout.lists.len();
     finisher.tasks = layout.tasks.len();
     let fitted = FittedSpec {
         spec: spec.clone(),

@@ -84,9 +84,8 @@ fn key_rule(
         for partition in partitions {
             for bucket in 0..BUCKETS {
                 partition.chunks.visit(bucket, |records| {
-                    records
-                        .chunks_exact(record.words)
-                        .for_each(|row| take(record.key_of(row)));
+                    let rows = record.all(records);
+                    rows.for_each(|row| take(record.key_of(row)));
                     Ok(())
                 })?;
             }
@@ -126,8 +125,7 @@ fn hash_threshold(
     let inside = threshold(wanted - above, rows - above, (low, high), |take| {
         for partition in partitions {
             partition.chunks.visit(bucket, |records| {
-                let hashes = records.chunks_exact(record.words);
-                let hashes = hashes.map(|row| record.hash_of(row));
+                let hashes = record.all(records).map(|row| record.hash_of(row));
                 hashes
                     .filter(|h| !repeats.contains(*h))
                     .for_each(&mut *take);
@@ -142,7 +140,7 @@ fn hash_threshold(
 
 /// Counts of the rows of one partition.
 pub(crate) struct Census {
-    /// Training rows per id slot and provisional id.
+    /// Training rows per id slot and provisional id; of a list how often each id occurs.
     pub(crate) counts: Vec<Vec<u32>>,
     /// Of the training rows, per number whose encoding depends on its values.
     pub(crate) sketches: Vec<Sketch>,
@@ -208,7 +206,7 @@ fn count(
         shared.check_stop()?;
         partition.chunks.visit(bucket, |records| {
             let mut train = Vec::with_capacity(records.len() / record.words);
-            for row in records.chunks_exact(record.words) {
+            for row in record.all(records) {
                 words.copy_from_slice(&row[record.labels..record.hash]);
                 place(&mut words);
                 for (label, word) in labels.iter_mut().zip(&words) {
@@ -233,10 +231,12 @@ fn count(
                 census.train_rows += 1;
                 let counts = census.train.iter_mut().zip(&labels);
                 counts.for_each(|(count, label)| count.add(*label));
-                for (counts, id) in census.counts.iter_mut().zip(row) {
-                    if let Some(count) = counts.get_mut(*id as usize) {
-                        *count = count.saturating_add(1);
-                    }
+                let (of_ids, of_lists) = census.counts.split_at_mut(record.ids);
+                for (counts, id) in of_ids.iter_mut().zip(row) {
+                    add_one(counts, *id);
+                }
+                for (counts, list) in of_lists.iter_mut().zip(record.lists(row)) {
+                    list.iter().for_each(|id| add_one(counts, *id));
                 }
                 train.push(row);
             }
@@ -253,13 +253,20 @@ fn count(
     Ok(census)
 }
 
+#[inline(always)]
+fn add_one(counts: &mut [u32], id: u32) {
+    if let Some(count) = counts.get_mut(id as usize) {
+        *count = count.saturating_add(1);
+    }
+}
+
 /// The features whose encoding depends on their values: number of the feature, and first word.
 fn sketched(shared: &Shared) -> Vec<(usize, usize)> {
     let record = &shared.record;
     let features = record.features.iter().enumerate();
     let sketched = features.filter_map(|(at, feature)| {
         let word = feature.slots.sketched()?;
-        Some((at, record.ids.len() + word))
+        Some((at, record.ids + word))
     });
     sketched.collect()
 }

@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::feature::apply::encoder::Encoder;
 use crate::feature::rows::budget::Charge;
 use crate::feature::rows::finisher::Finisher;
-use crate::feature::rows::{RowSet, Store};
+use crate::feature::rows::{Memory, RowSet, Store};
 use crate::feature::value::label::{LabelCount, join_classes};
 use crate::feature::vocabulary::Vocabulary;
 use crate::feature::vocabulary::merge::{Merged, Provisional, merge, provisional_ids};
@@ -67,13 +67,15 @@ impl Fitter {
         let mut merged = pass.merge(censuses)?;
         let ids = Ids::new(&shared, &merged, &mut plans, tasks)?;
         pass.make_room_for_training(&ids)?;
-        let maps = take_maps(&mut merged, &ids.kept, pass.partitions.len());
+        let kept = ids.kept_slots(shared.record.ids);
+        let maps = take_maps(&mut merged, &kept, pass.partitions.len());
         let cells = cells(&shared, &plans);
         let stage = Stage {
             shared: &shared,
             rule,
             repeats: &repeats,
             kept: &ids.kept,
+            lists: &ids.kept_lists,
             maps: &maps,
             classes: &classes,
             cells: &cells,
@@ -84,7 +86,7 @@ impl Fitter {
         } else {
             stage.in_memory(&mut pass.partitions)?
         };
-        let vocabularies = take_vocabularies(&mut merged, &ids.kept);
+        let vocabularies = take_vocabularies(&mut merged, &ids);
         drop(maps);
         let (fitted, finisher) = assemble(&shared, ids, &merged, nulls, &plans, &staged.moments)?;
         let mut charge = pass.charge;
@@ -184,7 +186,7 @@ impl<'a> Pass<'a> {
         if !self.ensure(before + 24 * ids)? {
             return Err(too_many_values(&self.partitions));
         }
-        let slots = self.shared.record.ids.len();
+        let slots = self.shared.record.slots.len();
         let mut parts: Vec<Vec<Provisional>> = (0..slots).map(|_| Vec::new()).collect();
         for (partition, census) in self.partitions.iter_mut().zip(censuses) {
             let vocabularies = std::mem::take(&mut partition.vocabularies);
@@ -230,26 +232,31 @@ fn too_many_values(partitions: &[PartitionFitter]) -> Error {
     }
 }
 
-/// Final ids of the kept slots, the global offset included: per partition and slot.
-fn take_maps(merged: &mut [Merged], kept: &[usize], partitions: usize) -> Vec<Vec<Vec<u32>>> {
+/// Final ids of the kept slots, which are given with their first ids: per partition and slot.
+fn take_maps(
+    merged: &mut [Merged],
+    kept: &[(usize, u32)],
+    partitions: usize,
+) -> Vec<Vec<Vec<u32>>> {
     let mut maps: Vec<Vec<Vec<u32>>> = (0..partitions).map(|_| Vec::new()).collect();
-    let mut offset = 0;
-    for &slot in kept {
-        let slot = &mut merged[slot];
-        for (partition, mut map) in maps.iter_mut().zip(std::mem::take(&mut slot.maps)) {
-            map.iter_mut().for_each(|id| *id += offset);
+    for &(slot, first) in kept {
+        let of_partitions = std::mem::take(&mut merged[slot].maps);
+        for (partition, mut map) in maps.iter_mut().zip(of_partitions) {
+            map.iter_mut().for_each(|id| *id += first);
             partition.push(map);
         }
-        offset += slot.cardinality() as u32;
     }
     maps
 }
 
-fn take_vocabularies(merged: &mut [Merged], kept: &[usize]) -> Vec<Vocabulary> {
-    let vocabularies = kept
-        .iter()
-        .map(|slot| std::mem::take(&mut merged[*slot].vocabulary));
-    vocabularies.collect()
+/// A vocabulary for each id column, empty where buckets have no values, then one for each list.
+fn take_vocabularies(merged: &mut [Merged], ids: &Ids) -> Vec<Vocabulary> {
+    let slots = merged.len() - ids.lists();
+    let mut take = |slot: usize| std::mem::take(&mut merged[slot].vocabulary);
+    let mut vocabularies: Vec<_> = ids.kept.iter().map(|slot| take(*slot)).collect();
+    vocabularies.resize_with(ids.layout.ids.len(), Vocabulary::default);
+    vocabularies.extend(ids.kept_lists.iter().map(|list| take(slots + list)));
+    vocabularies
 }
 
 /// Standardises rows in memory; rows on disk are standardised when they are read.
@@ -262,15 +269,16 @@ fn row_set(
     charge: &mut Charge,
 ) -> Result<RowSet> {
     let (store, bytes) = match store {
-        Store::Memory(parts) => {
+        Store::Memory(Memory { parts, values }) => {
             let parts = parallel::map(parts, shared.options.threads, |mut part| {
                 let words = finisher.in_place(&mut part);
                 part.truncate(words);
                 part.shrink_to_fit();
                 Ok(part)
             })?;
-            let bytes = parts.iter().map(|p| p.capacity() * 4).sum();
-            (Store::Memory(parts), bytes)
+            let words = parts.iter().chain(&values).map(Vec::capacity);
+            let bytes = words.sum::<usize>() * 4;
+            (Store::Memory(Memory { parts, values }), bytes)
         }
         disk => (disk, 0),
     };

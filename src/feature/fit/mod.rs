@@ -25,6 +25,7 @@ use crate::feature::rows::block::{Block, join, split_words};
 use crate::feature::rows::budget::{Budget, Charge};
 use crate::feature::rows::chunks::Chunks;
 use crate::feature::rows::layout::Layout;
+use crate::feature::rows::lists::Lists;
 use crate::feature::rows::scratch::{Scratch, column, for_each_tile};
 use crate::feature::value::label::Reader;
 use crate::feature::vocabulary::hash::{combine, hash_bits, mix};
@@ -131,7 +132,7 @@ impl Fitter {
     /// A worker for one partition of the input; it shares nothing that could make it wait.
     pub fn partition(&self) -> PartitionFitter {
         let shared = Arc::clone(&self.shared);
-        let vocabularies = shared.record.ids.iter();
+        let vocabularies = shared.record.slots.iter();
         PartitionFitter {
             vocabularies: vocabularies
                 .map(|_| Vocabulary::new(DIRECT_LIMIT))
@@ -198,6 +199,9 @@ impl PartitionFitter {
         let shared = Arc::clone(&self.shared);
         let record = &shared.record;
         self.scratch.resize(record.words, rows);
+        let lists = &mut self.scratch.lists;
+        lists.resize_with(record.lists, Lists::default);
+        lists.iter_mut().for_each(Lists::clear);
         self.scratch.hashes.clear();
         self.scratch.hashes.resize(rows, mix(shared.options.seed));
         let buckets = shared.spec.bounds.hash_buckets;
@@ -258,14 +262,33 @@ impl PartitionFitter {
             words,
             stride,
             hashes,
+            lists,
             ..
         } = &mut self.scratch;
         let record = &self.shared.record;
         let at = record.hash;
+        for (i, list) in lists.iter().enumerate() {
+            let word = record.words - record.lists + i;
+            let lengths = column(words, *stride, word, rows).iter_mut();
+            for (row, length) in lengths.enumerate() {
+                *length = list.row(row).len() as u32;
+            }
+        }
+        let mut whole = Vec::new();
         split_words(hashes.iter().map(|h| mix(*h)), words, *stride, at);
-        for_each_tile(words, *stride, 0..record.words, rows, |_, tile| {
-            for row in tile.chunks_exact(record.words) {
-                self.chunks.push(row, join(row[at], row[at + 1]));
+        for_each_tile(words, *stride, 0..record.words, rows, |from, tile| {
+            for (i, row) in tile.chunks_exact(record.words).enumerate() {
+                let hash = join(row[at], row[at + 1]);
+                if lists.is_empty() {
+                    self.chunks.push(row, hash);
+                    continue;
+                }
+                whole.clear();
+                whole.extend_from_slice(row);
+                for list in lists.iter() {
+                    whole.extend_from_slice(list.row(from + i));
+                }
+                self.chunks.push(&whole, hash);
             }
         });
     }
@@ -308,7 +331,7 @@ impl PartitionFitter {
         let name = self
             .shared
             .record
-            .ids
+            .slots
             .get(slot)
             .map_or("", |s| s.name.as_str());
         let values = self.vocabularies.get(slot).map_or(0, Vocabulary::len);

@@ -108,8 +108,8 @@ fn contents(
     let mut rows: Vec<(u64, usize)> = Vec::new();
     for (at, partition) in partitions.iter().enumerate() {
         partition.chunks.visit(bucket, |records| {
-            let hashes = records.chunks_exact(record.words);
-            rows.extend(hashes.map(|row| (record.hash_of(row), at)));
+            let records = record.all(records);
+            rows.extend(records.map(|row| (record.hash_of(row), at)));
             Ok(())
         })?;
     }

@@ -11,9 +11,10 @@ use super::repeats::Repeats;
 use super::split::Rule;
 use super::{PartitionFitter, Shared};
 use crate::error::Result;
-use crate::feature::rows::Store;
 use crate::feature::rows::budget::Charge;
-use crate::feature::rows::chunks::{BUCKETS, spill_error, temporary_file};
+use crate::feature::rows::chunks::{BUCKETS, Chunks, spill_error, temporary_file};
+use crate::feature::rows::lists::{self, Staging, first_of_bucket};
+use crate::feature::rows::{Memory, Store};
 use crate::feature::value::label::{ClassMaps, place_classes};
 
 /// Smallest working space for a bucket from disk.
@@ -27,7 +28,9 @@ pub(crate) struct Stage<'a> {
     pub(crate) repeats: &'a Repeats,
     /// Id slots that are kept.
     pub(crate) kept: &'a [usize],
-    /// Final ids: per partition and kept slot, by provisional id.
+    /// Lists that are kept.
+    pub(crate) lists: &'a [usize],
+    /// Final ids: per partition and kept slot, then kept list, by provisional id.
     pub(crate) maps: &'a [Vec<Vec<u32>>],
     /// Final numbers of classes.
     pub(crate) classes: &'a ClassMaps,
@@ -44,11 +47,32 @@ pub(crate) struct Staged {
 }
 
 /// One bucket, staged.
-#[derive(Default)]
 struct Part {
-    train: Vec<u32>,
-    eval: Vec<u32>,
+    train: Staging,
+    eval: Staging,
     moments: Vec<Moments>,
+}
+
+impl Part {
+    /// Nothing yet; `first` has the positions of the values that lists will have, on each side.
+    fn new(first: [u64; 2], moments: Vec<Moments>) -> Self {
+        let [train, eval] = first.map(|first| Staging {
+            first,
+            ..Staging::default()
+        });
+        Self {
+            train,
+            eval,
+            moments,
+        }
+    }
+}
+
+/// A row with final ids, and the values of its lists one behind the other.
+#[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
+struct StagedRow {
+    words: Vec<u32>,
+    values: Vec<u32>,
 }
 
 /// Records of one bucket and the partition they come from.
@@ -60,30 +84,32 @@ impl Stage<'_> {
     /// # Errors
     /// `Cancelled`.
     pub(crate) fn in_memory(&self, partitions: &mut [PartitionFitter]) -> Result<Staged> {
-        let buckets: Vec<Records> = (0..BUCKETS)
+        let buckets: Vec<(usize, Records)> = (0..BUCKETS)
             .map(|b| {
                 let records = partitions.iter_mut().map(|p| p.chunks.take(b));
-                records.enumerate().collect()
+                (b, records.enumerate().collect())
             })
             .collect();
-        let parts = parallel::map(buckets, self.shared.options.threads, |records| {
+        let parts = parallel::map(buckets, self.shared.options.threads, |(bucket, records)| {
             self.shared.check_stop()?;
-            let mut part = Part {
-                moments: vec![Moments::default(); self.cells.len()],
-                ..Part::default()
-            };
+            let moments = vec![Moments::default(); self.cells.len()];
+            let mut part = Part::new([first_of_bucket(bucket); 2], moments);
             self.stage(&records, &mut part);
             // The staged rows move into the memory of the records, which are larger.
             let mut chunks = records.into_iter().flat_map(|(_, chunks)| chunks);
-            let train = refill(&mut chunks, &part.train, self.staged_words());
-            let eval = refill(&mut chunks, &part.eval, self.staged_words());
-            Ok((train, eval, part.moments))
+            let mut side = |side: Staging| {
+                let rows = refill(&mut chunks, &side.rows, self.staged_words());
+                (rows, side.values)
+            };
+            Ok((side(part.train), side(part.eval), part.moments))
         })?;
         let mut moments = vec![Moments::default(); self.cells.len()];
-        let (mut train, mut eval) = (Vec::new(), Vec::new());
+        let (mut train, mut eval) = (Memory::default(), Memory::default());
         for part in parts {
-            train.extend(part.0);
-            eval.extend(part.1);
+            for (all, (rows, values)) in [(&mut train, part.0), (&mut eval, part.1)] {
+                all.parts.extend(rows);
+                all.values.push(values);
+            }
             merge_moments(&mut moments, &part.2);
         }
         Ok(Staged {
@@ -103,28 +129,30 @@ impl Stage<'_> {
         charge: &mut Charge,
     ) -> Result<Staged> {
         let dir = &self.shared.spill_dir;
-        let (mut train, mut eval) = (Output::new(self)?, Output::new(self)?);
+        let (mut train, mut eval) = (Side::new(self)?, Side::new(self)?);
         let mut moments = vec![Moments::default(); self.cells.len()];
         for bucket in 0..BUCKETS {
-            let rows: u64 = partitions
-                .iter()
-                .map(|p| p.chunks.bucket_rows(bucket))
-                .sum();
+            let sum = |of: fn(&Chunks, usize) -> u64| {
+                let chunks = partitions.iter().map(|p| of(&p.chunks, bucket));
+                chunks.sum::<u64>()
+            };
+            let rows = sum(Chunks::bucket_rows);
             // Records, their order and the staged rows are held together.
-            let bytes = rows as usize * (self.shared.record.words * 8 + 32);
+            let words = sum(Chunks::bucket_words);
+            let bytes = words as usize * 8 + rows as usize * 32;
             let before = charge.bytes();
             let pieces = pieces(charge, bytes);
             let mut of_bucket = vec![Moments::default(); self.cells.len()];
             for piece in 0..pieces {
                 self.shared.check_stop()?;
                 let records = self.read_piece(partitions, bucket, piece, pieces)?;
-                let mut part = Part {
-                    moments: of_bucket,
-                    ..Part::default()
-                };
+                let first = [&train, &eval].map(|side| side.values.end / 4);
+                let mut part = Part::new(first, of_bucket);
                 self.stage(&records, &mut part);
-                train.append(&part.train)?;
-                eval.append(&part.eval)?;
+                for (side, rows) in [(&mut train, &part.train), (&mut eval, &part.eval)] {
+                    side.rows.append(&rows.rows)?;
+                    side.values.append(&rows.values)?;
+                }
                 of_bucket = part.moments;
             }
             merge_moments(&mut moments, &of_bucket);
@@ -133,8 +161,9 @@ impl Stage<'_> {
                 .iter_mut()
                 .for_each(|p| drop(p.chunks.take(bucket)));
         }
-        let store = |output: Output| Store::Disk {
-            file: output.file,
+        let store = |side: Side| Store::Disk {
+            file: side.rows.file,
+            values: side.values.file,
             dir: dir.clone(),
         };
         Ok(Staged {
@@ -161,7 +190,7 @@ impl Stage<'_> {
                     chunks.push(records.to_vec());
                     return Ok(());
                 }
-                let rows = records.chunks_exact(record.words).filter(|row| {
+                let rows = record.all(records).filter(|row| {
                     let below = u128::from(record.hash_of(row) << 8);
                     (below * u128::from(pieces)) >> 64 == u128::from(piece)
                 });
@@ -178,12 +207,15 @@ impl Stage<'_> {
         let record = &self.shared.record;
         let mut rows: Vec<(u64, u32, &[u32])> = Vec::new();
         for (partition, chunks) in records {
-            let all = chunks.iter().flat_map(|c| c.chunks_exact(record.words));
+            let all = chunks.iter().flat_map(|c| record.all(c));
             rows.extend(all.map(|row| (record.hash_of(row), *partition as u32, row)));
         }
         rows.sort_unstable_by_key(|(hash, _, _)| *hash);
-        part.train.reserve(rows.len() * self.staged_words());
-        let mut staged = vec![0; self.staged_words()];
+        part.train.rows.reserve(rows.len() * self.staged_words());
+        let mut staged = StagedRow {
+            words: vec![0; self.staged_words()],
+            values: Vec::new(),
+        };
         for group in rows.chunk_by(|a, b| a.0 == b.0) {
             if let [(hash, partition, row)] = group {
                 self.stage_row(*partition, row, &mut staged);
@@ -209,40 +241,62 @@ impl Stage<'_> {
         }
     }
 
-    /// Words of a staged row: final ids, then everything of the record up to its hash.
+    /// Words of a staged row: final ids, then everything of the record up to its hash, and where its lists
+    /// stand.
     fn staged_words(&self) -> usize {
         let record = &self.shared.record;
-        self.kept.len() + record.hash - record.ids.len()
+        self.kept.len() + record.hash - record.ids + lists::words(self.lists.len())
     }
 
     #[inline]
-    fn stage_row(&self, partition: u32, row: &[u32], staged: &mut [u32]) {
+    fn stage_row(&self, partition: u32, row: &[u32], staged: &mut StagedRow) {
         let record = &self.shared.record;
         let maps = &self.maps[partition as usize];
-        for ((out, slot), map) in staged.iter_mut().zip(self.kept).zip(maps) {
+        let words = &mut staged.words;
+        for ((out, slot), map) in words.iter_mut().zip(self.kept).zip(maps) {
             *out = map[row[*slot] as usize];
         }
-        staged[self.kept.len()..].copy_from_slice(&row[record.ids.len()..record.hash]);
-        let labels = staged.len() - (record.hash - record.labels);
-        place_classes(&self.classes[partition as usize], &mut staged[labels..]);
+        let fixed = self.kept.len() + record.hash - record.ids;
+        words[self.kept.len()..fixed].copy_from_slice(&row[record.ids..record.hash]);
+        let labels = fixed - (record.hash - record.labels);
+        place_classes(&self.classes[partition as usize], &mut words[labels..fixed]);
+        if !self.lists.is_empty() {
+            self.stage_lists(&maps[self.kept.len()..], row, staged);
+        }
+    }
+
+    fn stage_lists(&self, maps: &[Vec<u32>], row: &[u32], staged: &mut StagedRow) {
+        let first = staged.words.len() - self.lists.len();
+        let lengths = &mut staged.words[first..];
+        let mut kept = self.lists.iter().zip(maps).zip(lengths).peekable();
+        staged.values.clear();
+        for (at, list) in self.shared.record.lists(row).enumerate() {
+            if let Some(((_, map), length)) = kept.next_if(|((kept, _), _)| **kept == at) {
+                *length = list.len() as u32;
+                staged
+                    .values
+                    .extend(list.iter().map(|id| map[*id as usize]));
+            }
+        }
     }
 
     #[inline]
-    fn place(&self, hash: u64, row: &[u32], staged: &[u32], part: &mut Part) {
+    fn place(&self, hash: u64, row: &[u32], staged: &StagedRow, part: &mut Part) {
         let is_eval = self.rule.is_eval(hash, self.shared.record.key_of(row));
         self.put(is_eval, row, staged, part);
     }
 
     #[inline]
-    fn put(&self, is_eval: bool, row: &[u32], staged: &[u32], part: &mut Part) {
+    fn put(&self, is_eval: bool, row: &[u32], staged: &StagedRow, part: &mut Part) {
+        let (lists, StagedRow { words, values }) = (self.lists.len(), staged);
         if is_eval {
-            part.eval.extend_from_slice(staged);
+            part.eval.push(words, lists, values);
             return;
         }
         for (moments, cell) in part.moments.iter_mut().zip(self.cells) {
             moments.add(cell.value(row));
         }
-        part.train.extend_from_slice(staged);
+        part.train.push(words, lists, values);
     }
 }
 
@@ -288,7 +342,23 @@ fn merge_moments(all: &mut [Moments], part: &[Moments]) {
         .for_each(|(all, part)| all.merge(part));
 }
 
-/// Rows on their way to disk.
+/// One side of the split on its way to disk.
+struct Side<'a> {
+    rows: Output<'a>,
+    /// The values of lists.
+    values: Output<'a>,
+}
+
+impl<'a> Side<'a> {
+    fn new(stage: &'a Stage<'_>) -> Result<Self> {
+        Ok(Self {
+            rows: Output::new(stage)?,
+            values: Output::new(stage)?,
+        })
+    }
+}
+
+/// Words on their way to disk.
 struct Output<'a> {
     file: File,
     end: u64,
@@ -305,8 +375,8 @@ impl<'a> Output<'a> {
         })
     }
 
-    fn append(&mut self, rows: &[u32]) -> Result<()> {
-        let bytes = rows.to_byte_slice();
+    fn append(&mut self, words: &[u32]) -> Result<()> {
+        let bytes = words.to_byte_slice();
         let written = self.file.write_all_at(bytes, self.end);
         written.map_err(|e| spill_error(self.dir, e))?;
         self.end += bytes.len() as u64;

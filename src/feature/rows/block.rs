@@ -1,11 +1,13 @@
 //! Records of training rows as columns write them: 32-bit words, side by side until all columns are there.
 
+use super::lists::Lists;
 use super::scratch::{Scratch, column};
 use crate::feature::value::vector;
 use crate::feature::vocabulary::Vocabulary;
 use crate::feature::vocabulary::assign::{Growing, RowHashes};
 
-/// The words of a record that columns have asked for: first a word for each id, then those of numbers.
+/// The words of a record that columns have asked for: first a word for each id, then those of numbers; and
+/// the lists.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Words {
     /// Position in the query of the column that asks.
@@ -14,9 +16,11 @@ pub(crate) struct Words {
     pub(crate) ids: Vec<IdSlot>,
     /// Words of numbers.
     pub(crate) numbers: usize,
+    /// The lists of ids.
+    pub(crate) lists: Vec<IdSlot>,
 }
 
-/// An id slot.
+/// An id slot, or a list of ids: what has a vocabulary.
 #[derive(Clone, Debug)]
 pub(crate) struct IdSlot {
     pub(crate) name: String,
@@ -44,6 +48,13 @@ impl Words {
         self.take(len + 1)
     }
 
+    /// A list of ids, of a vocabulary of its own; returns its number.
+    pub(crate) fn list(&mut self, name: String) -> usize {
+        let column = self.column;
+        self.lists.push(IdSlot { name, column });
+        self.lists.len() - 1
+    }
+
     fn take(&mut self, words: usize) -> usize {
         let first = self.numbers;
         self.numbers += words;
@@ -59,8 +70,10 @@ pub(crate) struct Block<'a> {
     stride: usize,
     /// Word of the first number.
     first: usize,
+    /// Of the ids, then of the lists.
     vocabularies: &'a mut [Vocabulary],
     buckets: Option<u32>,
+    lists: &'a mut [Lists<u32>],
 }
 
 impl<'a> Block<'a> {
@@ -75,9 +88,10 @@ impl<'a> Block<'a> {
             hashes: &mut scratch.hashes,
             words: &mut scratch.words,
             stride: scratch.stride,
-            first: vocabularies.len(),
+            first: vocabularies.len() - scratch.lists.len(),
             vocabularies,
             buckets,
+            lists: &mut scratch.lists,
         };
         (block, &mut scratch.numbers)
     }
@@ -91,6 +105,16 @@ impl<'a> Block<'a> {
         };
         let ids = column(self.words, self.stride, slot, rows);
         (growing, RowHashes(self.hashes), ids)
+    }
+
+    /// What gives the values of a list their ids, the hashes of the rows, and the lists of the rows, to which
+    /// one a row is to be appended.
+    pub(crate) fn list(&mut self, list: usize) -> (Growing<'_>, RowHashes<'_>, &mut Lists<u32>) {
+        let growing = Growing {
+            vocabulary: &mut self.vocabularies[self.first + list],
+            buckets: self.buckets,
+        };
+        (growing, RowHashes(self.hashes), &mut self.lists[list])
     }
 
     /// Writes numbers that stay exact.

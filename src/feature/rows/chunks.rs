@@ -24,7 +24,7 @@ pub(crate) fn bucket_of(hash: u64) -> usize {
     (hash >> (64 - BUCKET_BITS)) as usize
 }
 
-/// Records of `width` words.
+/// Records of `width` words, and as many more as their lists have values.
 pub(crate) struct Chunks {
     width: usize,
     buckets: Vec<Bucket>,
@@ -37,7 +37,10 @@ pub(crate) struct Chunks {
 #[derive(Clone, Default)]
 struct Bucket {
     chunks: Vec<Vec<u32>>,
+    /// Words of chunks in memory.
     words: usize,
+    /// Words of records, wherever they are.
+    filled: u64,
     rows: u64,
 }
 
@@ -77,6 +80,11 @@ impl Chunks {
         self.buckets[bucket].rows
     }
 
+    /// Words of the records of one bucket.
+    pub(crate) fn bucket_words(&self, bucket: usize) -> u64 {
+        self.buckets[bucket].filled
+    }
+
     /// Memory held.
     pub(crate) fn bytes(&self) -> usize {
         self.bytes
@@ -92,16 +100,17 @@ impl Chunks {
     pub(crate) fn push(&mut self, record: &[u32], hash: u64) {
         let bucket = &mut self.buckets[bucket_of(hash)];
         bucket.rows += 1;
+        bucket.filled += record.len() as u64;
         self.rows += 1;
         if let Some(chunk) = bucket.chunks.last_mut()
-            && chunk.capacity() - chunk.len() >= self.width
+            && chunk.capacity() - chunk.len() >= record.len()
         {
             chunk.extend_from_slice(record);
         } else {
             // Chunks grow with the bucket, so that little of the last one is in vain.
             let words = (bucket.words / 4).min(LARGEST_CHUNK);
             let records = (words / self.width).max(8);
-            let mut chunk = Vec::with_capacity(records * self.width);
+            let mut chunk = Vec::with_capacity((records * self.width).max(record.len()));
             chunk.extend_from_slice(record);
             bucket.words += chunk.capacity();
             self.bytes += chunk.capacity() * 4;

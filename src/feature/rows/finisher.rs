@@ -1,6 +1,7 @@
 //! How records whose ids are final become rows as models read them.
 
 use super::block::join;
+use super::lists;
 use crate::feature::column::number::bucket::{BLOCK, BucketPart, PiecePart, filled};
 use crate::feature::column::part::{NumberPart, VectorPart};
 use crate::feature::value::scale::Scale;
@@ -13,6 +14,8 @@ pub(crate) struct Finisher {
     /// First word of the labels before, and how many.
     pub(crate) labels: usize,
     pub(crate) tasks: usize,
+    /// Lists of ids. Where they stand is said behind the labels, before and afterwards.
+    pub(crate) lists: usize,
     /// Numbers afterwards; the last ones are the places in `pieces`.
     pub(crate) dense: usize,
     pub(crate) numbers: Vec<(usize, NumberPart)>,
@@ -28,12 +31,30 @@ pub(crate) struct Finisher {
 impl Finisher {
     /// Words of a row before.
     pub(crate) fn staged_words(&self) -> usize {
-        self.labels + self.tasks
+        self.labels + self.tasks + lists::words(self.lists)
     }
 
     /// Words of a row afterwards.
     pub(crate) fn words(&self) -> usize {
-        self.ids + self.dense + self.tasks
+        self.labels_at() + self.tasks + lists::words(self.lists)
+    }
+
+    /// First word of the labels afterwards.
+    pub(crate) fn labels_at(&self) -> usize {
+        self.ids + self.dense
+    }
+
+    /// Where the lists of a finished row stand, and their lengths.
+    pub(crate) fn lists_of<'a>(&self, row: &'a [u32]) -> (u64, &'a [u32]) {
+        let words = &row[self.labels_at() + self.tasks..];
+        (join(words[0], words[1]), &words[2..])
+    }
+
+    /// Moves the lists of a finished row: `position` is that of their first value.
+    pub(crate) fn move_lists(&self, row: &mut [u32], position: u64) {
+        let words = &mut row[self.labels_at() + self.tasks..];
+        words[0] = position as u32;
+        words[1] = (position >> 32) as u32;
     }
 
     /// Finds the ids of buckets and the places in bins of up to [`BLOCK`] rows, so many for each part.
@@ -91,7 +112,8 @@ impl Finisher {
                 dense[flag] = f32::from(u8::from(missing)).to_bits();
             }
         }
-        let labels = &mut out[self.ids + self.dense..];
+        // Where lists stand is behind the labels.
+        let labels = &mut out[self.labels_at()..];
         labels.copy_from_slice(&staged[self.labels..]);
         for (task, scale) in &self.targets {
             let value = f32::from_bits(labels[*task]);

@@ -1,7 +1,8 @@
 //! The inputs of rows to be predicted, as features write them: side by side until all features are there.
 
-use super::layout::Layout;
-use super::scratch::{Scratch, column};
+use super::layout::{EncodedBatch, Layout};
+use super::lists::Lists;
+use super::scratch::column;
 use crate::error::Result;
 use crate::feature::vocabulary::Vocabulary;
 use crate::feature::vocabulary::assign::Fixed;
@@ -11,21 +12,23 @@ pub(crate) struct Inputs<'a> {
     /// Values that training has not seen, or too seldom.
     pub(crate) unseen: u64,
     layout: &'a Layout,
-    /// One for each id column of the layout.
+    /// One for each id column of the layout, then one for each list.
     vocabularies: &'a [Vocabulary],
     rows: usize,
     words: &'a mut [u32],
     stride: usize,
+    lists: &'a mut [Lists<i32>],
 }
 
 impl<'a> Inputs<'a> {
-    /// The inputs of `rows` rows in `scratch`, and a buffer for whoever reads.
+    /// The inputs of the next `rows` rows of `out`, in its working space, and a buffer for whoever reads.
     pub(crate) fn new(
         layout: &'a Layout,
         vocabularies: &'a [Vocabulary],
         rows: usize,
-        scratch: &'a mut Scratch,
+        out: &'a mut EncodedBatch,
     ) -> (Self, &'a mut Vec<f64>) {
+        let EncodedBatch { scratch, lists, .. } = out;
         let inputs = Self {
             unseen: 0,
             layout,
@@ -33,6 +36,7 @@ impl<'a> Inputs<'a> {
             rows,
             words: &mut scratch.words,
             stride: scratch.stride,
+            lists,
         };
         (inputs, &mut scratch.numbers)
     }
@@ -55,6 +59,28 @@ impl<'a> Inputs<'a> {
             unseen: 0,
         };
         read(&mut fixed, self.ids(slot).1)?;
+        self.unseen += fixed.unseen;
+        Ok(())
+    }
+
+    /// Lets `read` look values up in the vocabulary of a list and append one list of their ids a row;
+    /// `buckets` as in [`Inputs::categories`].
+    ///
+    /// # Errors
+    /// Those of `read`.
+    pub(crate) fn list(
+        &mut self,
+        list: usize,
+        buckets: Option<u32>,
+        read: impl FnOnce(&mut Fixed, &mut Lists<i32>) -> Result<()>,
+    ) -> Result<()> {
+        let mut fixed = Fixed {
+            vocabulary: &self.vocabularies[self.layout.ids.len() + list],
+            buckets,
+            offset: self.layout.lists[list].offset,
+            unseen: 0,
+        };
+        read(&mut fixed, &mut self.lists[list])?;
         self.unseen += fixed.unseen;
         Ok(())
     }

@@ -8,6 +8,7 @@ use arrow::datatypes::DataType;
 use arrow::util::display::FormatOptions;
 use serde::{Deserialize, Serialize};
 
+use super::lists::Lists;
 use crate::error::{Error, Result};
 use crate::feature::value::scale::Scale;
 
@@ -18,12 +19,15 @@ pub const NULL_ID: u32 = 1;
 /// Id of the most frequent value; the others follow by falling count.
 pub const FIRST_ID: u32 = 2;
 
-/// What a model's input and output look like: C id columns, N numbers, T tasks.
+/// What a model's input and output look like: C id columns, L lists of ids, N numbers, T tasks.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Layout {
     /// The id columns, `[C]`.
     pub ids: Vec<IdColumn>,
-    /// Ids of all columns together; at most `i32::MAX`.
+    /// The lists of ids.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lists: Vec<IdColumn>,
+    /// Ids of all columns and lists together; at most `i32::MAX`.
     pub table_rows: u64,
     /// Names of the numbers, `[N]`.
     pub dense: Vec<String>,
@@ -43,6 +47,23 @@ impl Layout {
     /// # Errors
     /// `Resources` when there are more ids than a table can have.
     pub(crate) fn add_ids(&mut self, name: String, cardinality: u64) -> Result<usize> {
+        let column = self.take_rows(name, cardinality)?;
+        self.ids.push(column);
+        Ok(self.ids.len() - 1)
+    }
+
+    /// Appends a list of ids, when all id columns have their places; returns its number.
+    ///
+    /// # Errors
+    /// As [`Layout::add_ids`].
+    pub(crate) fn add_list(&mut self, name: String, cardinality: u64) -> Result<usize> {
+        let list = self.take_rows(name, cardinality)?;
+        self.lists.push(list);
+        Ok(self.lists.len() - 1)
+    }
+
+    /// The next rows of the table.
+    fn take_rows(&mut self, name: String, cardinality: u64) -> Result<IdColumn> {
         let offset = self.table_rows;
         self.table_rows += cardinality;
         if self.table_rows > i32::MAX as u64 {
@@ -52,12 +73,11 @@ impl Layout {
                 i32::MAX
             )));
         }
-        self.ids.push(IdColumn {
+        Ok(IdColumn {
             name,
             offset: offset as u32,
             cardinality: cardinality as u32,
-        });
-        Ok(self.ids.len() - 1)
+        })
     }
 }
 
@@ -173,10 +193,24 @@ pub struct EncodedBatch {
     pub rows: usize,
     /// `[B, C]`: ids into one table of [`Layout::table_rows`].
     pub ids: Vec<i32>,
+    /// Lists of ids into that table, as [`Layout::lists`] has them, one a row each.
+    pub lists: Vec<Lists<i32>>,
     /// `[B, N]`: standardised numbers.
     pub dense: Vec<f32>,
     /// `[B, T]`: labels as their [`TaskKind`] says, NaN for NULL; empty when none were asked for.
     pub labels: Vec<f32>,
     /// Column-major working space of the encoder.
     pub(crate) scratch: super::scratch::Scratch,
+}
+
+impl EncodedBatch {
+    /// Leaves no rows, with room for `lists` lists; the memory stays.
+    pub(crate) fn clear(&mut self, lists: usize) {
+        self.rows = 0;
+        self.ids.clear();
+        self.dense.clear();
+        self.labels.clear();
+        self.lists.resize_with(lists, Lists::default);
+        self.lists.iter_mut().for_each(Lists::clear);
+    }
 }

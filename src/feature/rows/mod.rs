@@ -7,10 +7,11 @@ pub(crate) mod draft;
 pub(crate) mod finisher;
 pub(crate) mod inputs;
 pub mod layout;
+pub mod lists;
 pub(crate) mod scratch;
 
 use std::fs::File;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rand_chacha::ChaCha8Rng;
@@ -23,6 +24,7 @@ use budget::Charge;
 use chunks::read_words;
 use finisher::Finisher;
 use layout::EncodedBatch;
+use lists::Lists;
 
 /// Words of consecutive rows that stay together when rows are shuffled.
 const SEGMENT_WORDS: usize = 512 << 10;
@@ -42,6 +44,8 @@ struct Inner {
     /// Counts per task.
     labels: Vec<LabelCount>,
     finisher: Finisher,
+    /// Values in the lists of a row, in the mean.
+    list_words: usize,
     /// Tasks in order of depth: a label behind one that is 0 is 0.
     funnel: Vec<usize>,
     _charge: Charge,
@@ -49,10 +53,23 @@ struct Inner {
 
 /// Where rows stand, in the order of their hashes.
 pub(crate) enum Store {
-    /// Finished rows, in parts.
-    Memory(Vec<Vec<u32>>),
-    /// Rows whose numbers are still to be standardised.
-    Disk { file: File, dir: PathBuf },
+    /// Finished rows.
+    Memory(Memory),
+    /// Rows whose numbers are still to be standardised, and the values of their lists.
+    Disk {
+        file: File,
+        values: File,
+        dir: PathBuf,
+    },
+}
+
+/// Rows in memory.
+#[derive(Default)]
+pub(crate) struct Memory {
+    /// The rows, in parts.
+    pub(crate) parts: Vec<Vec<u32>>,
+    /// The values of their lists, by bucket.
+    pub(crate) values: Vec<Vec<u32>>,
 }
 
 /// In which order rows are read.
@@ -77,8 +94,13 @@ impl RowSet {
         finisher: Finisher,
         charge: Charge,
     ) -> Self {
+        let values = match &store {
+            Store::Memory(memory) => memory.values.iter().map(|v| v.len() as u64).sum(),
+            Store::Disk { values, .. } => values.metadata().map_or(0, |file| file.len() / 4),
+        };
         Self {
             inner: Arc::new(Inner {
+                list_words: (values / rows.max(1)) as usize,
                 store,
                 rows,
                 labels,
@@ -124,8 +146,14 @@ impl RowSet {
                 let numbers = encoded.dense[row * numbers..][..numbers].iter();
                 let labels = encoded.labels[row * labels..][..labels].iter();
                 let numbers = numbers.chain(labels).map(|number| number.to_bits());
+                let lists = encoded.lists.iter().map(|list| list.row(row));
+                let lists = lists.flat_map(|list| {
+                    let ids = list.iter().map(|id| *id as u32);
+                    std::iter::once(list.len() as u32).chain(ids)
+                });
                 let hash = ids
                     .chain(numbers)
+                    .chain(lists)
                     .fold(0, |hash, word| mix(hash ^ u64::from(word)));
                 sum = sum.wrapping_add(mix(hash));
             }
@@ -142,7 +170,10 @@ impl RowSet {
             ..Finisher::default()
         };
         let charge = Charge::new(Arc::new(budget::tests::Unlimited));
-        let rows = Store::Memory(vec![(0..count).collect()]);
+        let rows = Store::Memory(Memory {
+            parts: vec![(0..count).collect()],
+            ..Memory::default()
+        });
         Self::new(rows, count.into(), Vec::new(), finisher, charge)
     }
 
@@ -156,7 +187,10 @@ impl RowSet {
             ..Finisher::default()
         };
         let charge = Charge::new(Arc::new(budget::tests::Unlimited));
-        let rows = Store::Memory(vec![values.iter().map(|v| v.to_bits()).collect()]);
+        let rows = Store::Memory(Memory {
+            parts: vec![values.iter().map(|v| v.to_bits()).collect()],
+            ..Memory::default()
+        });
         Self::new(rows, count, Vec::new(), finisher, charge)
     }
 
@@ -174,7 +208,7 @@ impl RowSet {
     /// All rows in batches of `batch_size`, the last one with what is left.
     pub fn batches(&self, batch_size: usize, order: Order) -> BatchIter {
         let words = self.inner.finisher.words().max(1);
-        let segment_rows = (SEGMENT_WORDS / words).max(1) as u64;
+        let segment_rows = (SEGMENT_WORDS / (words + self.inner.list_words)).max(1) as u64;
         let count = self.inner.rows.div_ceil(segment_rows);
         let mut segments: Vec<u64> = (0..count).collect();
         let random = match order {
@@ -186,7 +220,7 @@ impl RowSet {
             }
         };
         let mut starts = vec![0];
-        if let Store::Memory(parts) = &self.inner.store {
+        if let Store::Memory(Memory { parts, .. }) = &self.inner.store {
             starts.extend(parts.iter().scan(0, |sum, part| {
                 *sum += (part.len() / words) as u64;
                 Some(*sum)
@@ -202,6 +236,7 @@ impl RowSet {
             places: Vec::new(),
             next: 0,
             window: Vec::new(),
+            values: Vec::new(),
         }
     }
 }
@@ -223,6 +258,8 @@ pub struct BatchIter {
     next: usize,
     /// Rows of the window, when they come from disk.
     window: Vec<u32>,
+    /// The values of their lists.
+    values: Vec<u32>,
 }
 
 impl BatchIter {
@@ -231,10 +268,7 @@ impl BatchIter {
     /// # Errors
     /// `Io` when spilled rows can't be read back.
     pub fn next_into(&mut self, batch: &mut EncodedBatch) -> Result<bool> {
-        batch.rows = 0;
-        batch.ids.clear();
-        batch.dense.clear();
-        batch.labels.clear();
+        batch.clear(self.inner.finisher.lists);
         while batch.rows < self.batch_size {
             if self.next == self.places.len() && !self.load_window()? {
                 break;
@@ -251,20 +285,40 @@ impl BatchIter {
     fn copy(&self, count: usize, batch: &mut EncodedBatch) {
         let finisher = &self.inner.finisher;
         let (words, ids) = (finisher.words(), finisher.ids);
-        let dense = ids + finisher.dense;
+        let labels_at = finisher.labels_at();
         for &(part, row) in &self.places[self.next..self.next + count] {
             let part = match &self.inner.store {
-                Store::Memory(parts) => &parts[part as usize],
+                Store::Memory(memory) => &memory.parts[part as usize],
                 Store::Disk { .. } => &self.window,
             };
             let row = &part[row as usize * words..(row as usize + 1) * words];
             batch.ids.extend(row[..ids].iter().map(|w| *w as i32));
             finisher.numbers_of(row, &mut batch.dense);
             let labels = batch.labels.len();
-            batch
-                .labels
-                .extend(row[dense..].iter().map(|w| f32::from_bits(*w)));
+            batch.labels.extend(
+                row[labels_at..][..finisher.tasks]
+                    .iter()
+                    .map(|w| f32::from_bits(*w)),
+            );
             fill_funnel(&self.inner.funnel, &mut batch.labels[labels..]);
+            if finisher.lists > 0 {
+                self.copy_lists(row, &mut batch.lists);
+            }
+        }
+    }
+
+    /// Appends the lists of a row.
+    fn copy_lists(&self, row: &[u32], lists: &mut [Lists<i32>]) {
+        let (position, lengths) = self.inner.finisher.lists_of(row);
+        let len = lengths.iter().map(|len| *len as usize).sum();
+        let mut values = match &self.inner.store {
+            Store::Memory(memory) => lists::at(&memory.values, position, len),
+            Store::Disk { .. } => &self.values[position as usize..][..len],
+        };
+        for (list, len) in lists.iter_mut().zip(lengths) {
+            let (ids, rest) = values.split_at(*len as usize);
+            list.push(ids.iter().map(|id| *id as i32));
+            values = rest;
         }
     }
 
@@ -272,6 +326,7 @@ impl BatchIter {
     fn load_window(&mut self) -> Result<bool> {
         self.places.clear();
         self.window.clear();
+        self.values.clear();
         self.next = 0;
         for _ in 0..WINDOW_SEGMENTS {
             let Some(segment) = self.segments.next() else {
@@ -298,7 +353,7 @@ impl BatchIter {
                     part += 1;
                 }
             }
-            Store::Disk { file, dir } => {
+            Store::Disk { file, values, dir } => {
                 let finisher = &self.inner.finisher;
                 let staged = finisher.staged_words() * 4;
                 let rows = (to - from) as usize;
@@ -308,12 +363,45 @@ impl BatchIter {
                 self.window.extend_from_slice(buffer.typed_data());
                 let words = finisher.in_place(&mut self.window[at..]);
                 self.window.truncate(at + words);
+                if finisher.lists > 0 {
+                    load_lists(
+                        finisher,
+                        &mut self.window[at..],
+                        values,
+                        dir,
+                        &mut self.values,
+                    )?;
+                }
                 self.places
                     .extend((0..rows as u32).map(|row| (0, first + row)));
             }
         }
         Ok(())
     }
+}
+
+/// Reads the lists of consecutive rows, and lets the rows say where among `values` they stand.
+fn load_lists(
+    finisher: &Finisher,
+    rows: &mut [u32],
+    file: &File,
+    dir: &Path,
+    values: &mut Vec<u32>,
+) -> Result<()> {
+    let words = finisher.words();
+    let (mut first, mut end) = (None, 0);
+    for row in rows.chunks_exact_mut(words) {
+        let (position, lengths) = finisher.lists_of(row);
+        let len: u64 = lengths.iter().map(|len| u64::from(*len)).sum();
+        let first = *first.get_or_insert(position);
+        end = position + len;
+        finisher.move_lists(row, values.len() as u64 + position - first);
+    }
+    if let Some(first) = first {
+        let buffer = read_words(file, first * 4, (end - first) as usize * 4, dir)?;
+        values.extend_from_slice(buffer.typed_data());
+    }
+    Ok(())
 }
 
 /// The numbers from 0 to `count` in an order that depends on seed and epoch alone.
@@ -364,7 +452,10 @@ mod tests {
         };
         let charge = Charge::new(Arc::new(Unlimited));
         RowSet::new(
-            Store::Memory(parts),
+            Store::Memory(Memory {
+                parts,
+                ..Memory::default()
+            }),
             next.into(),
             Vec::new(),
             finisher,

@@ -1,5 +1,7 @@
 //! Working space of the encoder: columns side by side, turned into rows in tiles.
 
+use super::lists::Lists;
+
 /// Rows that are turned at once: sixteen 32-bit values fill a line of the cache.
 const TILE: usize = 16;
 
@@ -12,6 +14,8 @@ pub(crate) struct Scratch {
     /// Hash of every row.
     pub(crate) hashes: Vec<u64>,
     pub(crate) numbers: Vec<f64>,
+    /// Lists of the rows.
+    pub(crate) lists: Vec<Lists<u32>>,
 }
 
 impl Scratch {
@@ -27,7 +31,10 @@ impl Scratch {
 
     /// Memory held.
     pub(crate) fn bytes(&self) -> usize {
-        self.words.capacity() * 4 + self.hashes.capacity() * 8 + self.numbers.capacity() * 8
+        self.words.capacity() * 4
+            + self.hashes.capacity() * 8
+            + self.numbers.capacity() * 8
+            + self.lists.iter().map(Lists::bytes).sum::<usize>()
     }
 }
 

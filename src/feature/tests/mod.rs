@@ -1,5 +1,6 @@
 //! Fitting and encoding as a whole.
 
+pub(crate) mod basket;
 mod independence;
 mod memory;
 mod numbers;

@@ -134,7 +134,7 @@ impl Feature for ParityParts {
         self.rest.is_in(layout) && self.odd.as_ref().is_none_or(|part| part.is_in(layout))
     }
 
-    fn without_values(&self) -> Vec<usize> {
+    fn without_values(&self, _layout: &Layout) -> Vec<usize> {
         self.odd.iter().filter_map(IdPart::unlisted).collect()
     }
 }

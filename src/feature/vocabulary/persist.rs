@@ -1,4 +1,4 @@
-//! Vocabularies as one Parquet file: a row per value, columns in the order of the layout, values in
+//! Vocabularies as one Parquet file: a row per value, id columns and then lists in the order of the layout, values in
 //! the order of their ids.
 
 use std::fs::File;
@@ -31,7 +31,7 @@ const GROUP_ROWS: usize = 1 << 20;
 const BATCH_ROWS: usize = 1 << 15;
 
 impl Encoder {
-    /// Writes all vocabularies to a new Parquet file: slot (position of the id column), text,
+    /// Writes all vocabularies to a new Parquet file: slot (position of the id column; lists are counted behind them), text,
     /// integer, unsigned, float; one of the last four is set.
     ///
     /// # Errors
@@ -141,12 +141,17 @@ impl Columns {
 
 /// How many values each vocabulary has; none where a column is hashed.
 fn expected_values(fitted: &FittedSpec) -> Vec<usize> {
-    let ids = &fitted.layout.ids;
-    let mut values: Vec<_> = ids
+    let layout = &fitted.layout;
+    let mut values: Vec<_> = layout
+        .ids
         .iter()
+        .chain(&layout.lists)
         .map(|c| (c.cardinality - FIRST_ID) as usize)
         .collect();
-    let hashed = fitted.features.iter().flat_map(|f| f.kind.without_values());
+    let hashed = fitted
+        .features
+        .iter()
+        .flat_map(|f| f.kind.without_values(layout));
     hashed.for_each(|slot| values[slot] = 0);
     values
 }

@@ -245,7 +245,7 @@ impl Feature for NumberParts {
             && self.pieces.as_ref().is_none_or(|part| part.is_in(layout))
     }
 
-    fn without_values(&self) -> Vec<usize> {
+    fn without_values(&self, _layout: &Layout) -> Vec<usize> {
         self.bucket.iter().map(|part| part.slot).collect()
     }
 }
