@@ -100,7 +100,7 @@ impl Shard {
         self.workspace.start();
         let mode = Mode::Apply(&self.workspace);
         let batch = Batch::rows(encoded, rows, self.device)?;
-        let input = self.network.embed(&batch.ids, &batch.numbers, mode)?;
+        let input = self.network.embed(&batch, mode)?;
         let logits = self.network.logits(&input, &self.tasks, mode)?;
         let mut all = vec![Vec::new(); logits.len()];
         for (values, logits) in all.iter_mut().zip(&logits) {
@@ -195,7 +195,7 @@ impl Shard {
         tape: &Tape,
     ) -> Result<(Tensor, Vec<Tensor>, Vec<Tensor>)> {
         let mode = Mode::Train(tape);
-        let input = self.network.embed(&batch.ids, &batch.numbers, mode)?;
+        let input = self.network.embed(batch, mode)?;
         let flat = input.flat.set_requires_grad(batch.ids.size()[1] > 0);
         let logits = self.network.logits(&input, &self.tasks, mode)?;
         let losses = logits

@@ -16,7 +16,7 @@ const RULES: &[(&str, &[&str], &[&str])] = &[
     ("datagen", &["error"], &["arrow", "parquet", "tempfile"]),
     ("tensor", &["error", "feature"], &["arrow", "tch"]),
     ("layer", &["error", "tensor"], &["tch"]),
-    ("model", &["error", "feature", "layer"], &["tch"]),
+    ("model", &["error", "feature", "layer", "tensor"], &["tch"]),
     (
         "gan",
         &["error", "feature", "layer", "model", "tensor"],
