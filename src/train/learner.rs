@@ -6,7 +6,7 @@ use tch::{Device, Tensor};
 
 use super::fit::Fit;
 use super::fusion::{Fusion, Sum};
-use super::optimizer::{DenseOptimizer, Ids, RowOptimizer};
+use super::optimizer::{DenseOptimizer, Ids, Leaf, RowOptimizer};
 use super::running::Running;
 use super::shard::{Gradients, Shard, Step, in_shares};
 use super::threads::Workers;
@@ -126,7 +126,7 @@ impl Learner {
                 options.table_learn_rate(),
                 options.l2_reg,
                 network.table(),
-                fit.offsets.clone(),
+                std::slice::from_ref(&fit.offsets),
             ),
             weighting: (strategy.build)(&setup),
             reads: strategy.reads,
@@ -171,7 +171,11 @@ impl Learner {
             None => self.fuse(gradients, &losses)?,
         };
         let fields: Vec<_> = fields.into_iter().flatten().collect();
-        self.table.step(rows.ids(), &fields, &self.workers)?;
+        let leaf = Leaf {
+            ids: rows.ids(),
+            gradients: fields,
+        };
+        self.table.step(&[leaf], &self.workers)?;
         self.dense.step(&dense, &self.workers)?;
         if self.reads != Reads::Epochs {
             self.weighting.after_step(&losses);
