@@ -3,7 +3,7 @@
 use tch::{Kind, Tensor};
 
 use super::interaction::{self, Interaction};
-use super::{Architecture, FunnelRule, Input, MultiTask, Scenario, Spec, funnel};
+use super::{Architecture, EmbeddedList, FunnelRule, Input, MultiTask, Scenario, Spec, funnel};
 use crate::error::Result;
 use crate::layer::{Embedding, Mode, Params};
 use crate::tensor::batch::Batch;
@@ -66,10 +66,17 @@ impl Network {
     /// As [`Embedding::gather`].
     pub fn embed(&self, batch: &Batch, mode: Mode) -> Result<Input> {
         let flat = self.embedding.gather(&batch.ids, &batch.numbers, mode)?;
+        let lists = batch.lists.iter().map(|lists| {
+            Ok(EmbeddedList {
+                offsets: lists.offsets.shallow_clone(),
+                values: self.embedding.rows(&lists.values, mode)?,
+            })
+        });
         Ok(Input {
             embedded: flat.shallow_clone(),
             flat,
             own: Vec::new(),
+            lists: lists.collect::<Result<_>>()?,
             width: self.fields[2],
             scenario: self
                 .scenario
@@ -122,6 +129,7 @@ impl Network {
             embedded: flat.shallow_clone(),
             flat,
             own: Vec::new(),
+            lists: input.lists.iter().map(EmbeddedList::share).collect(),
             width,
             scenario: input.scenario.as_ref().map(Tensor::shallow_clone),
         })

@@ -182,6 +182,10 @@ pub struct Seen<'a> {
     /// What has become of all id slots of the record; `None` where nothing.
     pub ids: &'a [Option<IdPart>],
     /// What has become of all lists of the record; `None` where nothing.
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "only tests have a kind of column with lists")
+    )]
     pub(crate) lists: &'a [Option<ListPart>],
     /// Of the numbers that [`Plan::cells`] has named.
     pub moments: &'a [&'a Moments],

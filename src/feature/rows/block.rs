@@ -49,6 +49,10 @@ impl Words {
     }
 
     /// A list of ids, of a vocabulary of its own; returns its number.
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "only tests have a kind of column with lists")
+    )]
     pub(crate) fn list(&mut self, name: String) -> usize {
         let column = self.column;
         self.lists.push(IdSlot { name, column });
@@ -109,6 +113,10 @@ impl<'a> Block<'a> {
 
     /// What gives the values of a list their ids, the hashes of the rows, and the lists of the rows, to which
     /// one a row is to be appended.
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "only tests have a kind of column with lists")
+    )]
     pub(crate) fn list(&mut self, list: usize) -> (Growing<'_>, RowHashes<'_>, &mut Lists<u32>) {
         let growing = Growing {
             vocabulary: &mut self.vocabularies[self.first + list],

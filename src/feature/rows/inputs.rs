@@ -68,6 +68,10 @@ impl<'a> Inputs<'a> {
     ///
     /// # Errors
     /// Those of `read`.
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "only tests have a kind of column with lists")
+    )]
     pub(crate) fn list(
         &mut self,
         list: usize,

@@ -62,6 +62,16 @@ impl Layout {
         Ok(self.lists.len() - 1)
     }
 
+    /// What a row reads of the table: the first rows of the ranges of all id columns, where there are some,
+    /// then that of each list.
+    pub fn leaves(&self) -> Vec<Vec<usize>> {
+        let first = |column: &IdColumn| column.offset as usize;
+        let ids: Vec<_> = self.ids.iter().map(first).collect();
+        let ids = (!ids.is_empty()).then_some(ids);
+        let lists = self.lists.iter().map(|list| vec![first(list)]);
+        ids.into_iter().chain(lists).collect()
+    }
+
     /// The next rows of the table.
     fn take_rows(&mut self, name: String, cardinality: u64) -> Result<IdColumn> {
         let offset = self.table_rows;

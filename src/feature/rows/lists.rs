@@ -19,6 +19,10 @@ impl<T> Default for Lists<T> {
 
 impl<T> Lists<T> {
     /// How many lists.
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "only tests have a kind of column with lists")
+    )]
     pub fn rows(&self) -> usize {
         self.offsets.len() - 1
     }

@@ -204,7 +204,7 @@ fn columns() -> ColumnOptions {
 
 #[test]
 fn lists_stay_with_their_rows_whatever_way_they_come() {
-    let log = doubled(&log_with_baskets(20_000));
+    let log = doubled(&log_with_baskets(12_000));
     let batches = shuffled(&log, 4, 30);
     let partitions = [batches[..11].to_vec(), batches[11..].to_vec()];
     for split in [SplitMethod::Auto, SplitMethod::Seq { fraction: 0.2 }] {

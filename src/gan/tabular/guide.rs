@@ -212,6 +212,7 @@ impl Guide {
         Ok(Input {
             flat: flat.shallow_clone(),
             own: Vec::new(),
+            lists: Vec::new(),
             embedded: flat.shallow_clone(),
             width: self.width,
             scenario: scenario.transpose()?,
