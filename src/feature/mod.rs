@@ -11,7 +11,12 @@
 //! depend on the rows alone, so that the same rows in another order, over more partitions or in
 //! less memory give the same model.
 //!
-//! Letters of shapes: B rows, C id columns, N numbers, T tasks.
+//! The folders stand for the stages: [`column`] decides what a column is and becomes, one file a kind;
+//! [`value`] reads values; [`vocabulary`] numbers them; [`fit`] is the pass over the training rows;
+//! [`rows`] holds encoded rows; [`apply`] encodes the rows of a prediction; [`table`] codes rows of any
+//! columns for generators.
+//!
+//! Letters of shapes: B rows, C id columns, L lists of ids, N numbers, T tasks.
 
 mod apply;
 mod column;

@@ -1,4 +1,5 @@
-//! The values of a column as numbers, where nothing is to be learnt from them.
+//! What a value is, whatever type carries it: classes of types, categories, numbers, times, vectors, images
+//! and labels.
 
 pub(crate) mod category;
 pub mod class;
