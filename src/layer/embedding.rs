@@ -68,6 +68,15 @@ impl Embedding {
         Ok(out)
     }
 
+    /// The embeddings of ids, `[V]` i32, one behind the other: `[V, D]`.
+    ///
+    /// # Errors
+    /// As [`Embedding::gather`].
+    pub fn rows(&self, ids: &Tensor, mode: Mode) -> Result<Tensor> {
+        let numbers = Tensor::f_zeros([ids.size()[0], 0], (Kind::Float, ids.device()))?;
+        self.gather(&ids.f_unsqueeze(1)?, &numbers, mode)
+    }
+
     /// The table itself, `[R, D]`, sharing memory.
     pub fn table(&self) -> Tensor {
         self.table.shallow_clone()

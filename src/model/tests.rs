@@ -47,6 +47,7 @@ pub fn input(rows: i64) -> Input {
         embedded: flat.shallow_clone(),
         flat,
         own: own.into(),
+        lists: vec![],
         width: 4,
         // Every one that training can see, and one that it has not seen.
         scenario: Some(Tensor::arange(rows, (Kind::Int64, Device::Cpu)).remainder(4)),
@@ -212,6 +213,7 @@ fn mmoe_mixes_experts_by_its_gates() {
         flat: tensor(&[0.5, 0.1], &[1, 2]),
         embedded: tensor(&[0.5, 0.1], &[1, 2]),
         own: vec![],
+        lists: vec![],
         width: 2,
         scenario: None,
     };

@@ -418,7 +418,7 @@ impl Loaded {
             let batch = Batch::rows(encoded, from..to, self.device)?;
             workspace.start();
             let mode = Mode::Apply(workspace);
-            let input = network.embed(&batch.ids, &batch.numbers, mode)?;
+            let input = network.embed(&batch, mode)?;
             let logits = network.logits(&input, tasks, mode)?;
             for ((column, kind), logits) in columns.iter_mut().zip(&kinds).zip(logits) {
                 let values = match kind {

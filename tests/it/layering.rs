@@ -38,7 +38,11 @@ const RULES: &[(&str, &[&str], &[&str])] = &[
         &["error", "random", "tensor"],
         &["bytemuck", "half", "multiversion", "tch"],
     ),
-    ("model", &["error", "feature", "layer"], &["serde", "tch"]),
+    (
+        "model",
+        &["error", "feature", "tensor", "layer"],
+        &["serde", "tch"],
+    ),
     (
         "gan",
         &["error", "random", "feature", "tensor", "layer", "model"],

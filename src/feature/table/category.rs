@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::value::from_texts;
 use crate::error::Result;
-use crate::feature::hash::text_hash;
+use crate::feature::vocabulary::hash::text_hash;
 use crate::random::{Draws, sums};
 
 /// The values of a column.

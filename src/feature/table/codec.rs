@@ -12,8 +12,8 @@ use super::number::{Number, Piece, Spans};
 use super::roles::{How, TableColumn, TableSpec};
 use super::value::{is_number, to_numbers, to_texts};
 use crate::error::{Error, Result};
-use crate::feature::label::check_binary;
-use crate::feature::spec::Role;
+use crate::feature::column::spec::Role;
+use crate::feature::value::label::check_binary;
 use crate::feature::{FeatureInfo, numbers};
 use crate::random::Draws;
 

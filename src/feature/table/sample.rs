@@ -269,7 +269,7 @@ mod tests {
 
     #[test]
     fn fewer_rows_are_kept_where_memory_is_short() {
-        use crate::feature::budget::tests::Limited;
+        use crate::feature::rows::budget::tests::Limited;
 
         let schema = Arc::new(Schema::new(vec![Field::new("a", DataType::Utf8View, true)]));
         let hasher = RowHasher::new(&schema).unwrap();

@@ -1,8 +1,10 @@
 //! Fitting and encoding as a whole.
 
+pub(crate) mod basket;
 mod independence;
 mod memory;
 mod numbers;
+pub(crate) mod parity;
 mod refusals;
 mod splits;
 mod values;
@@ -10,17 +12,19 @@ mod values;
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, BooleanArray, FixedSizeListArray, Float64Array, Int64Array, RecordBatch, StringArray,
-    StringViewArray, TimestampSecondArray, UInt32Array,
+    ArrayRef, AsArray, BooleanArray, FixedSizeListArray, Float64Array, Int64Array, RecordBatch,
+    StringArray, StringViewArray, TimestampSecondArray, UInt32Array,
 };
 use arrow::compute::{concat_batches, take_record_batch};
 use arrow::datatypes::Float32Type;
 
-use super::encoder::EncodeStats;
-use super::fitted::FittedSpec;
-use super::layout::UNKNOWN_ID;
 use super::*;
 use crate::error::Result;
+use crate::feature::apply::encoder::EncodeStats;
+use crate::feature::apply::fitted::FittedSpec;
+use crate::feature::rows::budget::tests::Unlimited;
+use crate::feature::rows::layout::UNKNOWN_ID;
+use crate::feature::vocabulary::hash;
 
 /// A batch of named columns.
 fn batch(columns: Vec<(&str, ArrayRef)>) -> RecordBatch {

@@ -126,7 +126,7 @@ impl Guide {
             let batch = Batch::rows(&encoded, 0..rows, Device::Cpu)?;
             let workspace = Workspace::default();
             let mode = Mode::Apply(&workspace);
-            let input = self.network.embed(&batch.ids, &batch.numbers, mode)?;
+            let input = self.network.embed(&batch, mode)?;
             Ok::<_, Error>((input.flat.f_to_kind(Kind::Float)?.copy(), input.scenario))
         };
         let (base, _) = read(0, 1, 0.)?;
@@ -213,6 +213,7 @@ impl Guide {
         Ok(Input {
             flat: flat.shallow_clone(),
             own: Vec::new(),
+            lists: Vec::new(),
             embedded: flat.shallow_clone(),
             width: self.width,
             scenario: scenario.transpose()?,

@@ -127,10 +127,7 @@ fn rows_are_read_as_the_predictor_reads_them() {
     let batch = Batch::rows(&encoded, 0..coded.rows, Device::Cpu).unwrap();
     let workspace = Workspace::default();
     let mode = Mode::Apply(&workspace);
-    let input = guide
-        .network
-        .embed(&batch.ids, &batch.numbers, mode)
-        .unwrap();
+    let input = guide.network.embed(&batch, mode).unwrap();
     assert_eq!(read.size(), input.flat.size());
     // The number stands last, after the embedding of its kind.
     let numbers = input.flat.size()[1] - 1;

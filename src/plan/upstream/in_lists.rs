@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::error::Result;
 use datafusion::logical_expr::expr::InList;
+use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::{BinaryExpr, Expr, LogicalPlan, Operator, binary_expr};
 use datafusion::optimizer::{ApplyOrder, OptimizerConfig, OptimizerRule};
 
@@ -41,7 +42,12 @@ impl OptimizerRule for KeepListsApart {
         if !any {
             return Ok(Transformed::no(plan));
         }
-        plan.map_expressions(keep_apart)
+        let names = NamePreserver::new(&plan);
+        plan.map_expressions(|expr| {
+            let name = names.save(&expr);
+            let kept = keep_apart(expr)?;
+            Ok(kept.update_data(|expr| name.restore(expr)))
+        })
     }
 }
 
