@@ -1,12 +1,24 @@
 //! Train and apply multi-task recommenders from SQL.
 //!
-//! Apache DataFusion reads the logs, libtorch learns from them. The modules stand in the order that
-//! data takes: Parquet, rows, numbers, tensors, model, columns, SQL.
+//! Apache DataFusion reads the logs, libtorch learns from them. What stands lower in this list is used by what stands
+//! higher, never the other way round; `tests/it/layering.rs` holds that, and which packages a module may name:
 //!
-//! Rules that a test holds: only the program knows clap; only [`tensor`] sees both Arrow's and
-//! libtorch's arrays; a model has never heard of SQL, Parquet or files; [`train`] does not know which
-//! architecture it trains; a plan node holds a reference to a model and never a tensor;
-//! every inference takes its own `no_grad` guard; every weight has a name of its own.
+//! - `engine` wires everything, with `locations`; the program's `cli` sees the public names below and nothing else, and
+//!   is alone in knowing clap
+//! - [`dialect`] turns our SQL into calls
+//! - [`relation`] is what FROM can call, [`function`] what SELECT can
+//! - [`environment`] is what a session shares: settings, stores, who hears of progress
+//! - [`store`] keeps models in files, and applies them to Arrow's columns: the one place that sees Arrow's and libtorch's
+//!   arrays
+//! - [`train`] learns, and does not know which architecture
+//! - [`gan`] and [`model`] are architectures, which have never heard of SQL, Parquet or files; [`layer`] is what they
+//!   share
+//! - [`tensor`] is encoded rows as tensors
+//! - [`feature`] encodes columns as numbers; [`datagen`] makes up a log
+//! - [`device`], [`image`], [`metric`], `random` and `error` stand alone
+//!
+//! A plan node or function holds a handle to the store and never a tensor; every inference takes its own `no_grad`
+//! guard; every weight has a name of its own.
 
 mod error;
 
@@ -14,6 +26,7 @@ pub mod datagen;
 mod device;
 mod dialect;
 mod engine;
+mod environment;
 mod feature;
 mod function;
 mod gan;
@@ -23,6 +36,7 @@ mod locations;
 mod metric;
 mod model;
 mod plan;
+mod random;
 mod relation;
 mod statement;
 mod store;
@@ -31,15 +45,6 @@ mod train;
 
 pub use dialect::{ALL as STATEMENTS, Piece, Statement, split_statements};
 pub use engine::{Engine, EngineBuilder, register_all};
+pub use environment::versions;
 pub use error::{Error, Result};
 pub use train::{Progress, TrainingEvent};
-
-/// The versions of this crate and of the libraries it stands on, by name.
-pub fn versions() -> Vec<(&'static str, String)> {
-    vec![
-        ("sqltorch", env!("CARGO_PKG_VERSION").to_string()),
-        ("datafusion", datafusion::DATAFUSION_VERSION.to_string()),
-        ("arrow", arrow::ARROW_VERSION.to_string()),
-        ("libtorch", device::version()),
-    ]
-}

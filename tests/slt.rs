@@ -3,23 +3,81 @@
 use std::path::Path;
 use std::time::Duration;
 
+use arrow::datatypes::DataType;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use datafusion::error::DataFusionError;
-use sqllogictest::{AsyncDB, DBOutput, DefaultColumnType, Runner};
+use datafusion::prelude::{SessionConfig, SessionContext};
+use sqllogictest::{AsyncDB, ColumnType, DBOutput, Runner, strict_column_validator};
 use sqltorch::Engine;
 
-/// The adapter between sqllogictest and [`Engine::sql`].
-struct Database(Engine);
+/// What the letters behind `query` say of a result's columns.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Column {
+    Boolean,
+    Integer,
+    /// Floats and decimals.
+    Real,
+    Text,
+    /// Whatever else.
+    Other,
+}
+
+impl Column {
+    const LETTERS: [(char, Self); 5] = [
+        ('B', Self::Boolean),
+        ('I', Self::Integer),
+        ('R', Self::Real),
+        ('T', Self::Text),
+        ('?', Self::Other),
+    ];
+
+    fn of(data_type: &DataType) -> Self {
+        match data_type {
+            DataType::Boolean => Self::Boolean,
+            DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => Self::Text,
+            DataType::Dictionary(_, value) => Self::of(value),
+            other if other.is_integer() => Self::Integer,
+            other if other.is_floating() || other.is_decimal() => Self::Real,
+            _ => Self::Other,
+        }
+    }
+}
+
+impl ColumnType for Column {
+    fn from_char(letter: char) -> Option<Self> {
+        let found = Self::LETTERS
+            .into_iter()
+            .find(|(known, _)| *known == letter);
+        found.map(|(_, column)| column)
+    }
+
+    fn to_char(&self) -> char {
+        let found = Self::LETTERS.into_iter().find(|(_, column)| column == self);
+        found.map_or('?', |(letter, _)| letter)
+    }
+}
+
+/// The adapter between sqllogictest and a session.
+enum Database {
+    Engine(Engine),
+    /// A plain session that [`sqltorch::register_all`] has taught.
+    Plain(SessionContext),
+}
 
 #[async_trait::async_trait]
 impl AsyncDB for Database {
     type Error = DataFusionError;
-    type ColumnType = DefaultColumnType;
+    type ColumnType = Column;
 
-    async fn run(&mut self, sql: &str) -> Result<DBOutput<DefaultColumnType>, DataFusionError> {
-        let batches = self.0.sql(sql).await?.collect().await?;
-        let columns = batches.first().map_or(0, |b| b.num_columns());
-        if columns == 0 {
+    async fn run(&mut self, sql: &str) -> Result<DBOutput<Column>, DataFusionError> {
+        let frame = match self {
+            Self::Engine(engine) => engine.sql(sql).await?,
+            Self::Plain(context) => context.sql(sql).await?,
+        };
+        let fields = frame.schema().fields().iter();
+        let types: Vec<_> = fields.map(|field| Column::of(field.data_type())).collect();
+        let batches = frame.collect().await?;
+        if types.is_empty() {
             return Ok(DBOutput::StatementComplete(0));
         }
         let options = FormatOptions::default().with_null("NULL");
@@ -45,10 +103,7 @@ impl AsyncDB for Database {
                 rows.extend(lines.map(|line| vec![line.to_string()]));
             }
         }
-        Ok(DBOutput::Rows {
-            types: vec![DefaultColumnType::Any; columns],
-            rows,
-        })
+        Ok(DBOutput::Rows { types, rows })
     }
 
     async fn shutdown(&mut self) {}
@@ -76,18 +131,33 @@ async fn sql_behaves_as_written() {
     for file in files {
         let models = tempfile::tempdir().unwrap();
         let mut runner = Runner::new(|| async {
-            Ok(Database(
-                Engine::builder()
-                    .model_dir(models.path().join("models"))
-                    .device("cpu")
-                    .threads(2)
-                    .build()?,
-            ))
+            let engine = Engine::builder()
+                .model_dir(models.path().join("models"))
+                .device("cpu")
+                .threads(2)
+                .build()?;
+            Ok(Database::Engine(engine))
         });
+        runner.with_column_validator(strict_column_validator);
         runner.set_var("DIR".into(), models.path().display().to_string());
         if let Err(error) = runner.run_file_async(&file).await {
             failures.push(format!("{error}"));
         }
     }
     assert!(failures.is_empty(), "{}", failures.join("\n\n"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plain_session_answers_rightly_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/slt/right_answers.slt");
+    let mut runner = Runner::new(|| async {
+        let config = SessionConfig::new().with_information_schema(true);
+        let context = SessionContext::new_with_config(config);
+        sqltorch::register_all(&context)?;
+        Ok(Database::Plain(context))
+    });
+    runner.with_column_validator(strict_column_validator);
+    runner.set_var("DIR".into(), folder.path().display().to_string());
+    runner.run_file_async(&file).await.unwrap();
 }

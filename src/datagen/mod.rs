@@ -17,6 +17,7 @@ use std::thread;
 use arrow::array::RecordBatch;
 
 use crate::error::{Error, Result};
+use crate::random::Draws;
 
 mod draw;
 mod files;
@@ -30,7 +31,6 @@ mod truth;
 mod users;
 mod words;
 
-use draw::Draw;
 use files::{FILES, Finished, Folder, Table};
 use products::Products;
 use query::Queries;
@@ -139,15 +139,15 @@ struct Shop {
 
 impl Shop {
     fn draw(rows: u64, seed: u64) -> Self {
-        let users = Users::draw(users_for(rows), &mut Draw::new(seed, PEOPLE));
-        let products = Products::draw(products_for(rows), seed, &mut Draw::new(seed, GOODS));
+        let users = Users::draw(users_for(rows), &mut Draws::stream(seed, PEOPLE));
+        let products = Products::draw(products_for(rows), seed, &mut Draws::stream(seed, GOODS));
         let queries = Queries::new();
         let mut pilot = Sessions::new(
             &users,
             &products,
             &queries,
             PILOT_ROWS as u64,
-            Draw::new(seed, PILOT),
+            Draws::stream(seed, PILOT),
         );
         let exposures: Vec<_> = (0..PILOT_ROWS).map(|_| pilot.next()).collect();
         let law = Law::fit(exposures.iter().map(|exposure| {
@@ -185,8 +185,8 @@ fn draw_rows(
     mut truth_table: Table,
     log: SyncSender<RecordBatch>,
 ) -> Result<(Counts, Finished)> {
-    let visits = Draw::new(options.seed, VISITS);
-    let mut outcomes = Draw::new(options.seed, OUTCOMES);
+    let visits = Draws::stream(options.seed, VISITS);
+    let mut outcomes = Draws::stream(options.seed, OUTCOMES);
     let mut sessions = Sessions::new(
         &shop.users,
         &shop.products,

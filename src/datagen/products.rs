@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray};
 
-use super::draw::{Alias, Draw, hashed_unit};
+use super::draw::{Alias, effects};
 use super::truth::{DIMENSIONS, ProductEffects, STAGES};
 use super::words::{
     ADJECTIVES, BRANDS, BRANDS_PER_CATEGORY, CATEGORIES, COLOURS, NOUNS_PER_CATEGORY, brand_of,
 };
 use crate::error::Result;
+use crate::random::{Draws, unit_of};
 
 /// Number of nouns of all categories; noun `n` belongs to category `n / NOUNS_PER_CATEGORY`.
 pub(super) const NOUNS: usize = CATEGORIES.len() * NOUNS_PER_CATEGORY;
@@ -68,14 +69,14 @@ struct Levels {
 
 impl Products {
     /// Draws `count` products, at least one for every noun.
-    pub(super) fn draw(count: usize, seed: u64, draw: &mut Draw) -> Self {
+    pub(super) fn draw(count: usize, seed: u64, draw: &mut Draws) -> Self {
         let count = count.max(NOUNS);
         let levels = Levels {
-            category_style: std::array::from_fn(|_| draw.effects(CATEGORIES.len(), 0.9)),
-            brand_style: std::array::from_fn(|_| draw.effects(BRANDS.len(), 0.3)),
-            category_bias: std::array::from_fn(|_| draw.effects(CATEGORIES.len(), 0.5)),
-            brand_bias: std::array::from_fn(|_| draw.effects(BRANDS.len(), 0.5)),
-            adjective_bias: std::array::from_fn(|_| draw.effects(ADJECTIVES.len(), 0.3)),
+            category_style: std::array::from_fn(|_| effects(draw, CATEGORIES.len(), 0.9)),
+            brand_style: std::array::from_fn(|_| effects(draw, BRANDS.len(), 0.3)),
+            category_bias: std::array::from_fn(|_| effects(draw, CATEGORIES.len(), 0.5)),
+            brand_bias: std::array::from_fn(|_| effects(draw, BRANDS.len(), 0.5)),
+            adjective_bias: std::array::from_fn(|_| effects(draw, ADJECTIVES.len(), 0.3)),
         };
         let mut nouns: Vec<usize> = (0..count)
             .map(|i| if i < NOUNS { i } else { draw.below(NOUNS) })
@@ -117,7 +118,7 @@ impl Products {
     }
 
     /// A product of the shelf, the popular ones more often.
-    pub(super) fn take_from(&self, shelf: Shelf, draw: &mut Draw) -> usize {
+    pub(super) fn take_from(&self, shelf: Shelf, draw: &mut Draws) -> usize {
         match shelf {
             Shelf::Noun(noun) => self.by_noun[noun].draw(draw),
             Shelf::Category(category) => self.by_category[category].draw(draw),
@@ -128,7 +129,7 @@ impl Products {
     /// The share of the list price taken off on a day of the log; the same for every user.
     pub(super) fn discount(&self, product: usize, day: u64) -> f64 {
         let rate = self.all[product].promotion_rate;
-        let unit = hashed_unit(self.seed, product as u64, day);
+        let unit = unit_of(self.seed, product as u64, day);
         if unit < rate {
             DISCOUNTS[((unit / rate * DISCOUNTS.len() as f64) as usize).min(DISCOUNTS.len() - 1)]
         } else {
@@ -160,22 +161,24 @@ impl Products {
 }
 
 impl Product {
-    fn draw(noun: usize, popularity: f64, levels: &Levels, draw: &mut Draw) -> Self {
+    fn draw(noun: usize, popularity: f64, levels: &Levels, draw: &mut Draws) -> Self {
         let category = noun / NOUNS_PER_CATEGORY;
         let brand = brand_of(category, draw.below(BRANDS_PER_CATEGORY));
         let adjective = draw.below(ADJECTIVES.len());
-        let price_level = 0.45 * draw.normal();
+        let price_level = 0.45 * draw.box_muller();
         let whole = (CATEGORIES[category].median_price * price_level.exp())
             .round()
             .max(2.0);
         let style = std::array::from_fn(|d| {
-            levels.category_style[d][category] + levels.brand_style[d][brand] + 0.2 * draw.normal()
+            levels.category_style[d][category]
+                + levels.brand_style[d][brand]
+                + 0.2 * draw.box_muller()
         });
         let mut part = |k: usize| {
             levels.category_bias[k][category]
                 + levels.brand_bias[k][brand]
                 + levels.adjective_bias[k][adjective]
-                + 0.4 * draw.normal()
+                + 0.4 * draw.box_muller()
         };
         let common = part(0) + 0.4 * popularity;
         let bias = std::array::from_fn(|stage| 0.7 * common + 0.7 * part(stage + 1));

@@ -1,11 +1,11 @@
 //! What people type into the search box, and how well a product answers it.
 
-use super::draw::Draw;
 use super::products::{NOUNS, Product};
 use super::words::{
     ADJECTIVES, BRANDS, BRANDS_PER_CATEGORY, CATEGORIES, NOUNS_PER_CATEGORY, Noun,
     QUERY_ADJECTIVES, brand_of,
 };
+use crate::random::Draws;
 
 /// One query: a synonym, or a noun, now and then after a brand or an adjective.
 #[derive(Clone, Copy)]
@@ -36,7 +36,7 @@ pub(super) struct Queries {
 
 impl Query {
     /// A query for goods of the noun.
-    pub(super) fn draw(noun: usize, draw: &mut Draw) -> Self {
+    pub(super) fn draw(noun: usize, draw: &mut Draws) -> Self {
         let form = match draw.weighted(&[0.6, 0.04, 0.24, 0.12]) {
             0 => Form::Name,
             1 => Form::Synonym,
@@ -145,7 +145,7 @@ mod tests {
 
     #[test]
     fn word_match_is_the_share_of_query_words_in_the_title() {
-        let mut draw = Draw::new(5, 0);
+        let mut draw = Draws::stream(5, 0);
         let products = Products::draw(300, 5, &mut draw);
         let queries = Queries::new();
         for _ in 0..5_000 {

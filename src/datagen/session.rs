@@ -1,12 +1,12 @@
 //! Visits to the shop: who looks at which products, where, when and on which device.
 //! What is shown never depends on labels.
 
-use super::draw::Draw;
 use super::products::{Products, Shelf};
 use super::query::{Queries, Query};
 use super::truth::{DIMENSIONS, SCENE_ORDER};
 use super::users::{FIRST_DAY, Users};
 use super::words::{CATEGORIES, NOUNS_PER_CATEGORY};
+use crate::random::Draws;
 
 const DAYS: usize = 28;
 const HOUR_MILLIS: f64 = 3_600_000.0;
@@ -68,7 +68,7 @@ pub(super) struct Sessions<'a> {
     products: &'a Products,
     queries: &'a Queries,
     clock: Clock,
-    draw: Draw,
+    draw: Draws,
     rows: f64,
     visit: Visit,
     /// The page being shown, last product first.
@@ -94,7 +94,7 @@ impl<'a> Sessions<'a> {
         products: &'a Products,
         queries: &'a Queries,
         rows: u64,
-        draw: Draw,
+        draw: Draws,
     ) -> Self {
         Self {
             users,
@@ -218,7 +218,7 @@ impl<'a> Sessions<'a> {
 }
 
 /// The category a visit is about: rather one that suits the user's taste.
-fn favourite(users: &Users, products: &Products, user: usize, draw: &mut Draw) -> usize {
+fn favourite(users: &Users, products: &Products, user: usize, draw: &mut Draws) -> usize {
     let taste = &users.all[user].effects.taste;
     let weights: [f64; CATEGORIES.len()] = std::array::from_fn(|category| {
         let style = &products.category_style[category];

@@ -7,13 +7,13 @@ use arrow::array::{
     StringBuilder, TimestampMillisecondBuilder,
 };
 
-use super::draw::Draw;
 use super::products::Products;
 use super::query::Queries;
 use super::session::Exposure;
 use super::truth::{STAGES, Truth};
 use super::users::DEVICES;
 use crate::error::Result;
+use crate::random::Draws;
 
 /// What became of one exposure.
 pub(super) struct Outcome {
@@ -25,7 +25,7 @@ pub(super) struct Outcome {
 
 impl Outcome {
     /// Plays the funnel with its true probabilities.
-    pub(super) fn draw(truth: &Truth, draw: &mut Draw) -> Self {
+    pub(super) fn draw(truth: &Truth, draw: &mut Draws) -> Self {
         let mut still = true;
         let reached = truth.conditional.map(|p| {
             still = still && draw.chance(p);

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Date32Array, Int64Array, RecordBatch, StringArray};
 
-use super::draw::{Alias, Draw};
+use super::draw::{Alias, effects};
 use super::truth::{DIMENSIONS, STAGES, UserEffects};
 use crate::error::Result;
+use crate::random::Draws;
 
 pub(super) const SEGMENTS: [&str; 5] = ["new", "casual", "regular", "loyal", "bargain"];
 const SEGMENT_SHARES: [f64; 5] = [0.2, 0.3, 0.25, 0.15, 0.1];
@@ -50,13 +51,13 @@ struct Levels {
 
 impl Users {
     /// Draws `count` users.
-    pub(super) fn draw(count: usize, draw: &mut Draw) -> Self {
+    pub(super) fn draw(count: usize, draw: &mut Draws) -> Self {
         let levels = Levels {
-            segment_taste: std::array::from_fn(|_| draw.effects(SEGMENTS.len(), 0.65)),
-            age_taste: std::array::from_fn(|_| draw.effects(AGE_BANDS.len(), 0.6)),
-            region_taste: std::array::from_fn(|_| draw.effects(REGIONS.len(), 0.3)),
-            segment_bias: std::array::from_fn(|_| draw.effects(SEGMENTS.len(), 0.7)),
-            age_bias: std::array::from_fn(|_| draw.effects(AGE_BANDS.len(), 0.5)),
+            segment_taste: std::array::from_fn(|_| effects(draw, SEGMENTS.len(), 0.65)),
+            age_taste: std::array::from_fn(|_| effects(draw, AGE_BANDS.len(), 0.6)),
+            region_taste: std::array::from_fn(|_| effects(draw, REGIONS.len(), 0.3)),
+            segment_bias: std::array::from_fn(|_| effects(draw, SEGMENTS.len(), 0.7)),
+            age_bias: std::array::from_fn(|_| effects(draw, AGE_BANDS.len(), 0.5)),
         };
         let all = (0..count).map(|_| User::draw(&levels, draw)).collect();
         let mut order: Vec<u32> = (0..count as u32).collect();
@@ -71,7 +72,7 @@ impl Users {
     }
 
     /// The user of a new session.
-    pub(super) fn active(&self, draw: &mut Draw) -> usize {
+    pub(super) fn active(&self, draw: &mut Draws) -> usize {
         self.activity.draw(draw)
     }
 
@@ -94,7 +95,7 @@ impl Users {
 }
 
 impl User {
-    fn draw(levels: &Levels, draw: &mut Draw) -> Self {
+    fn draw(levels: &Levels, draw: &mut Draws) -> Self {
         let segment = draw.weighted(&SEGMENT_SHARES);
         let age = draw.weighted(&AGE_SHARES);
         let region = draw.below(REGIONS.len());
@@ -103,10 +104,10 @@ impl User {
             levels.segment_taste[d][segment]
                 + levels.age_taste[d][age]
                 + levels.region_taste[d][region]
-                + 0.2 * draw.normal()
+                + 0.2 * draw.box_muller()
         });
         let mut part = |k: usize| {
-            levels.segment_bias[k][segment] + levels.age_bias[k][age] + 0.3 * draw.normal()
+            levels.segment_bias[k][segment] + levels.age_bias[k][age] + 0.3 * draw.box_muller()
         };
         let common = part(0);
         let bias = std::array::from_fn(|stage| 0.7 * common + 0.7 * part(stage + 1));
@@ -120,7 +121,7 @@ impl User {
                 taste,
                 bias,
                 thrift: SEGMENT_THRIFT[segment],
-                budget: SEGMENT_BUDGET[segment] + AGE_BUDGET[age] + 0.08 * draw.normal(),
+                budget: SEGMENT_BUDGET[segment] + AGE_BUDGET[age] + 0.08 * draw.box_muller(),
             },
         }
     }

@@ -38,6 +38,36 @@ fn has_driver() -> bool {
         || unsafe { Library::open(Some("libcuda.so.1"), RTLD_NOW) }.is_ok()
 }
 
+/// Major and minor compute capability of a GPU, once libtorch's CUDA half has been loaded; none where the driver does
+/// not tell.
+pub(super) fn compute_capability(number: usize) -> Option<(i32, i32)> {
+    const MAJOR: i32 = 75;
+    const MINOR: i32 = 76;
+    let ordinal = i32::try_from(number).ok()?;
+    // SAFETY: libcuda is the driver's own library; its constructors have no requirements.
+    let driver = unsafe { Library::open(Some("libcuda.so.1"), RTLD_NOW) }.ok()?;
+    // SAFETY: the types are those of the driver's stable interface, which returns 0 where a call succeeds and writes
+    // to no other place than the given integer; `cuInit` may be called any number of times.
+    unsafe {
+        let init = driver.get::<unsafe extern "C" fn(u32) -> i32>(c"cuInit".to_bytes_with_nul());
+        let device = driver
+            .get::<unsafe extern "C" fn(*mut i32, i32) -> i32>(c"cuDeviceGet".to_bytes_with_nul());
+        let attribute = driver.get::<unsafe extern "C" fn(*mut i32, i32, i32) -> i32>(
+            c"cuDeviceGetAttribute".to_bytes_with_nul(),
+        );
+        let (init, device, attribute) = (init.ok()?, device.ok()?, attribute.ok()?);
+        let mut handle = 0;
+        if init(0) != 0 || device(&mut handle, ordinal) != 0 {
+            return None;
+        }
+        let ask = |what| {
+            let mut value = 0;
+            (attribute(&mut value, what, handle) == 0).then_some(value)
+        };
+        Some((ask(MAJOR)?, ask(MINOR)?))
+    }
+}
+
 /// Version of the CUDA runtime that libtorch uses, once it has been loaded.
 pub(super) fn version() -> Option<String> {
     let number = catch_unwind(tch::utils::version_cudart).ok()?;

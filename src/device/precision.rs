@@ -1,18 +1,17 @@
 //! What matrix products are computed in. Weights, sums and all else stay f32.
 
 use std::str::FromStr;
-use std::sync::OnceLock;
-use std::time::{Duration, Instant};
 
-use tch::{Device, Kind, Tensor};
+use tch::{Device, Kind};
 
-use super::cpu::cpu;
+use super::cpu::{Cpu, cpu};
+use super::cuda::compute_capability;
 use crate::error::Error;
 
 /// The precision that a user asks for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Precision {
-    /// bfloat16 where the hardware multiplies it faster, f32 otherwise.
+    /// Nothing: what suits the hardware in training, what a model was trained in where it is applied.
     #[default]
     Auto,
     /// f32.
@@ -41,12 +40,16 @@ impl FromStr for Precision {
     }
 }
 
-/// The kind of numbers that products on `device` are computed in.
+/// The kind of numbers that products on `device` are computed in. [`Precision::Auto`] is a rule over what the
+/// processor has, so that the same statement gives the same model on the same kind of machine. Shapes don't enter
+/// it: one precision is that of all products of a model, and those that are too small to gain lose nothing that could
+/// be seen beside the large ones.
 pub fn products(choice: Precision, device: Device) -> Kind {
-    let half = match choice {
-        Precision::Auto => half_is_faster(device),
-        Precision::Float32 => false,
-        Precision::Bfloat16 => true,
+    let half = match (choice, device) {
+        (Precision::Float32, _) => false,
+        (Precision::Bfloat16, _) => true,
+        (Precision::Auto, Device::Cuda(number)) => suits_gpu(compute_capability(number)),
+        (Precision::Auto, _) => suits_cpu(cpu()),
     };
     match half {
         true => Kind::BFloat16,
@@ -62,43 +65,15 @@ pub fn name(products: Kind) -> &'static str {
     }
 }
 
-/// Whether products of bfloat16 are clearly faster: tried once, where there are instructions for them.
-fn half_is_faster(device: Device) -> bool {
-    static CPU: OnceLock<bool> = OnceLock::new();
-    static CUDA: OnceLock<bool> = OnceLock::new();
-    match device {
-        Device::Cpu => *CPU.get_or_init(|| {
-            let cpu = cpu();
-            (cpu.avx512_bf16 || cpu.amx_bf16) && measure(device)
-        }),
-        _ => *CUDA.get_or_init(|| measure(device)),
-    }
+/// CPUs without instructions for bfloat16 multiply it too, by way of f32, and slower than f32 itself.
+fn suits_cpu(cpu: Cpu) -> bool {
+    cpu.avx512_bf16 || cpu.amx_bf16
 }
 
-/// How much faster bfloat16 must be, so that noise does not decide.
-const MARGIN: f64 = 1.3;
-
-fn measure(device: Device) -> bool {
-    let time = |kind| {
-        let _guard = tch::no_grad_guard();
-        let options = (kind, device);
-        // On a GPU large enough not to measure the way there.
-        let size = if device == Device::Cpu { 512 } else { 4096 };
-        let a = Tensor::f_ones([size / 2, size], options)?;
-        let b = Tensor::f_ones([size, size], options)?;
-        let mut best = Duration::MAX;
-        for _ in 0..6 {
-            let start = Instant::now();
-            // Reading a value waits for the device.
-            let _ = a.f_mm(&b)?.f_get(0)?.f_get(0)?.f_double_value(&[])?;
-            best = best.min(start.elapsed());
-        }
-        Ok::<_, tch::TchError>(best.as_secs_f64())
-    };
-    match (time(Kind::Float), time(Kind::BFloat16)) {
-        (Ok(full), Ok(half)) => full > MARGIN * half,
-        _ => false,
-    }
+/// Tensor cores take bfloat16 from Ampere on, compute capability 8. A GPU whose driver does not tell what it has
+/// computes in f32, which all of them can.
+fn suits_gpu(compute_capability: Option<(i32, i32)>) -> bool {
+    compute_capability.is_some_and(|(major, _)| major >= 8)
 }
 
 #[cfg(test)]
@@ -119,6 +94,33 @@ mod tests {
         let of = |choice| name(products(choice, Device::Cpu));
         assert_eq!(of(Precision::Float32), "float32");
         assert_eq!(of(Precision::Bfloat16), "bfloat16");
-        assert_eq!(of(Precision::Auto), of(Precision::Auto));
+    }
+
+    #[test]
+    fn auto_is_bfloat16_where_there_are_instructions_for_it() {
+        let avx512 = Cpu {
+            avx2: true,
+            avx512: true,
+            ..Cpu::default()
+        };
+        let avx512_bf16 = Cpu {
+            avx512_bf16: true,
+            ..avx512
+        };
+        let amx_bf16 = Cpu {
+            amx_bf16: true,
+            ..avx512
+        };
+        assert_eq!(
+            [avx512, avx512_bf16, amx_bf16].map(suits_cpu),
+            [false, true, true]
+        );
+        let gpus = [None, Some((7, 5)), Some((8, 0)), Some((12, 0))];
+        assert_eq!(gpus.map(suits_gpu), [false, false, true, true]);
+        let expected = match suits_cpu(cpu()) {
+            true => "bfloat16",
+            false => "float32",
+        };
+        assert_eq!(name(products(Precision::Auto, Device::Cpu)), expected);
     }
 }

@@ -16,8 +16,9 @@ use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer};
 use crate::error::Error;
 
 use super::cursor::{Cursor, refused};
+use super::gaps::fill_gaps;
 use super::rewrite::rewrite;
-use super::{ALL, Statement};
+use super::{ALL, Statement, distinct_from};
 
 /// The most tokens that the parenthesised options of an EXPLAIN are looked through for.
 const EXPLAIN_OPTION_TOKENS: usize = 64;
@@ -36,7 +37,7 @@ pub fn parse(
     let tokens = Tokenizer::new(dialect, sql)
         .tokenize_with_location()
         .map_err(ParserError::from)?;
-    let parser = DFParserBuilder::new(rewrite(tokens))
+    let parser = DFParserBuilder::new(fill_gaps(rewrite(distinct_from::join(tokens))))
         .with_dialect(dialect)
         .with_recursion_limit(recursion_limit)
         .build()?;

@@ -6,6 +6,7 @@ use datafusion::sql::sqlparser::dialect::{
 };
 
 use super::*;
+use crate::random::Draws;
 
 const LIMIT: usize = 50;
 
@@ -52,18 +53,11 @@ pub(super) fn refuses(sql: &str, message: &str) {
     assert!(error.contains(message), "{sql}: {error}");
 }
 
-/// Up to `most` random numbers, the same ones for a seed (splitmix64).
-pub(super) fn picks(seed: u64, most: u64) -> impl Iterator<Item = usize> {
-    let mut state = seed;
-    let mut draw = move || {
-        state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = state;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
-    };
-    let count = draw() % (most + 1);
-    (0..count).map(move |_| (draw() >> 33) as usize)
+/// Up to `most` random numbers, the same ones for a seed.
+pub(super) fn picks(seed: u64, most: usize) -> impl Iterator<Item = usize> {
+    let mut draws = Draws::seeded(seed);
+    let count = draws.below(most + 1);
+    (0..count).map(move |_| (draws.word() >> 33) as usize)
 }
 
 #[test]

@@ -11,60 +11,41 @@
 //! depend on the rows alone, so that the same rows in another order, over more partitions or in
 //! less memory give the same model.
 //!
-//! Letters of shapes: B rows, C id columns, N numbers, T tasks.
+//! The folders stand for the stages: [`column`] decides what a column is and becomes, one file a kind;
+//! [`value`] reads values; [`vocabulary`] numbers them; [`fit`] is the pass over the training rows;
+//! [`rows`] holds encoded rows; [`apply`] encodes the rows of a prediction; [`table`] codes rows of any
+//! columns for generators.
+//!
+//! Letters of shapes: B rows, C id columns, L lists of ids, N numbers, T tasks.
 
-mod assemble;
-mod assign;
-mod bucket;
-mod budget;
-mod category;
-mod census;
-mod choice;
-mod chunks;
-mod class;
-mod encoder;
-mod encoding;
-mod finish;
+mod apply;
+mod column;
 mod fit;
-mod fitted;
-mod hash;
-mod infer;
-mod label;
-mod layout;
-mod merge;
-mod number;
-mod parallel;
-mod persist;
-mod pixels;
-mod record;
-mod repeats;
 mod rows;
-mod scale;
-mod scratch;
-mod sketch;
-mod spec;
-mod split;
-mod stage;
 pub mod table;
 #[cfg(test)]
 mod tests;
-mod time;
-mod values;
-mod vector;
+mod value;
 mod vocabulary;
 
-pub use budget::{Budget, Charge};
-pub use encoder::Encoder;
-pub use encoding::{NumericEncoding, NumericEncodings};
-pub use finish::Fitted;
+pub use apply::encoder::Encoder;
+pub use apply::fitted::{FeatureInfo, FittedSpec};
+pub use column::Single;
+pub use column::infer::{infer, infer_columns};
+pub use column::number::encoding::{NumericEncoding, NumericEncodings};
+pub use column::spec::{ColumnOptions, EncoderSpec, Role, find_name};
+pub use fit::finish::Fitted;
+pub use fit::split::SplitMethod;
 pub use fit::{FitOptions, Fitter, PartitionFitter};
-pub use fitted::{FeatureInfo, FittedSpec};
-pub use hash::{mix, text_hash};
-pub use infer::{infer, infer_columns};
-pub use label::{LabelCount, task_kind};
-pub use layout::{Classes, EncodedBatch, Layout, Target, Task, TaskKind};
-pub use rows::{BatchIter, Order, RowSet, permutation};
-pub use scale::Scale;
-pub use spec::{ColumnOptions, EncoderSpec, Kind, Role, find_name};
-pub use split::SplitMethod;
-pub use values::numbers;
+#[cfg(test)]
+pub use rows::budget::tests::{Limited, Unlimited};
+pub use rows::budget::{Budget, Charge};
+pub use rows::layout::{Classes, EncodedBatch, Layout, Target, Task, TaskKind};
+pub use rows::lists::Lists;
+pub use rows::{BatchIter, Order, RowSet};
+#[cfg(test)]
+pub(crate) use tests::basket::rows_with_lists;
+pub use value::label::{LabelCount, task_kind};
+pub use value::numbers;
+pub use value::scale::Scale;
+pub use vocabulary::hash::text_hash;

@@ -13,7 +13,10 @@ use datafusion::logical_expr::{
     Signature, Volatility,
 };
 
-use super::parameter::{Call, Parameter};
+use super::accumulator::{Many, One, States};
+use super::call::Call;
+use super::{classes, groups, ranking, sums};
+use crate::metric::{Join, Kind, Metric};
 
 /// The section of SHOW FUNCTIONS in which metrics stand.
 const SECTION: DocSection = DocSection {
@@ -28,73 +31,73 @@ const RULES: &str = "Rows with a NULL argument are left out";
 /// What it goes on with where scores are numbers.
 const SCORE_RULES: &str = "; a NaN score makes the result NaN";
 
+/// What metrics over groups say of weights.
+const GROUP_RULES: &str = " With weights a group weighs the sum of those of its rows.";
+
 /// Name and type of a column of a partial state.
 pub(super) type StateColumn = (&'static str, DataType);
 
-/// Makes an accumulator of one kind.
-type Make<A> = fn(Call, &AccumulatorArgs) -> Result<Box<A>>;
-
-/// How a metric accumulates rows, for the types of its arguments.
-pub(super) struct Accumulation {
-    /// The type of the result.
-    pub(super) result: DataType,
-    /// The columns of a partial state.
-    pub(super) state: fn(Call, &[DataType]) -> Vec<StateColumn>,
-    /// State without GROUP BY and in windows.
-    pub(super) one: Make<dyn Accumulator>,
-    /// State of many groups at once, where the metric has one.
-    pub(super) many: Option<Make<dyn GroupsAccumulator>>,
+/// The metric as SQL function.
+pub fn aggregate(metric: &'static Metric) -> AggregateUDF {
+    let has_scores = metric.parameters.iter().any(|p| p.is_score());
+    let description = format!(
+        "{} {RULES}{}.{}",
+        metric.description,
+        if has_scores { SCORE_RULES } else { "" },
+        match metric.kind {
+            Kind::Groups(groups) if groups.join != Join::Count => GROUP_RULES,
+            _ => "",
+        }
+    );
+    let documentation = Documentation::builder(SECTION, description, "")
+        .with_sql_example(metric.example)
+        .build();
+    let mut signature = Signature::user_defined(Volatility::Immutable);
+    let names = metric.parameters.iter().map(|p| p.name().to_string());
+    signature.parameter_names = Some(names.collect());
+    let call = Call(metric);
+    AggregateUDF::from(MetricFunction {
+        call,
+        signature,
+        documentation: call.document(documentation),
+    })
 }
 
 /// A metric as SQL function.
-pub(super) struct MetricFunction {
+struct MetricFunction {
     call: Call,
     signature: Signature,
     documentation: Documentation,
-    accumulation: Accumulation,
 }
 
 impl MetricFunction {
-    /// The SQL function with this name and these parameters; `description` is a full sentence or more, `example` a
-    /// statement that runs as it stands.
-    pub(super) fn udaf(
-        name: &'static str,
-        parameters: &'static [Parameter],
-        accumulation: Accumulation,
-        description: &str,
-        example: &str,
-    ) -> AggregateUDF {
-        let call = Call { name, parameters };
-        let score_rules = match call.has_scores() {
-            true => SCORE_RULES,
-            false => "",
-        };
-        let description = format!("{description} {RULES}{score_rules}.");
-        let documentation = Documentation::builder(SECTION, description, "")
-            .with_sql_example(example)
-            .build();
-        let mut signature = Signature::user_defined(Volatility::Immutable);
-        signature.parameter_names = Some(parameters.iter().map(|p| p.name().to_string()).collect());
-        AggregateUDF::from(Self {
-            call,
-            signature,
-            documentation: call.document(documentation),
-            accumulation,
-        })
-    }
-
     fn refuse_distinct(&self, is_distinct: bool) -> Result<()> {
         if is_distinct {
-            let name = self.call.name;
+            let name = self.call.0.name;
             return plan_err!("{name} does not take DISTINCT: every row counts");
         }
         Ok(())
     }
+
+    /// State of any number of groups of GROUP BY, for arguments of these types; metrics over groups have none.
+    fn states(&self, types: &[DataType]) -> Result<Option<Box<dyn States>>> {
+        Ok(match self.call.0.kind {
+            Kind::Sums(metric) => Some(sums::states(self.call, metric, types)),
+            Kind::Ranking(value) => Some(ranking::states(self.call, value, types)),
+            Kind::Classes(value) => Some(classes::states(self.call, value, types)?),
+            Kind::Groups(_) => None,
+        })
+    }
+}
+
+/// The types of the arguments.
+fn types(fields: &[FieldRef]) -> Vec<DataType> {
+    fields.iter().map(|f| f.data_type().clone()).collect()
 }
 
 impl AggregateUDFImpl for MetricFunction {
     fn name(&self) -> &str {
-        self.call.name
+        self.call.0.name
     }
 
     fn signature(&self) -> &Signature {
@@ -108,34 +111,36 @@ impl AggregateUDFImpl for MetricFunction {
     /// Checks the types as well: an error of `coerce_types` would reach users wrapped in two others.
     fn return_type(&self, arg_types: &[DataType]) -> Result<DataType> {
         self.call.check(arg_types)?;
-        Ok(self.accumulation.result.clone())
+        Ok(match self.call.0.kind {
+            Kind::Groups(groups) => groups::result(&groups),
+            _ => DataType::Float64,
+        })
     }
 
     fn state_fields(&self, args: StateFieldsArgs) -> Result<Vec<FieldRef>> {
-        let types: Vec<_> = args
-            .input_fields
-            .iter()
-            .map(|f| f.data_type().clone())
-            .collect();
-        let columns = (self.accumulation.state)(self.call, &types).into_iter();
-        Ok(columns
-            .map(|(name, data_type)| {
-                Arc::new(Field::new(
-                    format_state_name(args.name, name),
-                    data_type,
-                    true,
-                ))
-            })
-            .collect())
+        let types = types(args.input_fields);
+        let columns = match self.states(&types)? {
+            Some(states) => states.columns(),
+            None => groups::columns(self.call, &types),
+        };
+        let field = |(name, data_type)| {
+            let name = format_state_name(args.name, name);
+            Arc::new(Field::new(name, data_type, true))
+        };
+        Ok(columns.into_iter().map(field).collect())
     }
 
     fn accumulator(&self, args: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
         self.refuse_distinct(args.is_distinct)?;
-        (self.accumulation.one)(self.call, &args)
+        let types = types(args.expr_fields);
+        match self.states(&types)? {
+            Some(states) => Ok(Box::new(One::new(states))),
+            None => groups::accumulator(self.call, &types, self.call.constants(&args)?),
+        }
     }
 
     fn groups_accumulator_supported(&self, args: AccumulatorArgs) -> bool {
-        self.accumulation.many.is_some() && !args.is_distinct
+        !matches!(self.call.0.kind, Kind::Groups(_)) && !args.is_distinct
     }
 
     fn create_groups_accumulator(
@@ -143,9 +148,9 @@ impl AggregateUDFImpl for MetricFunction {
         args: AccumulatorArgs,
     ) -> Result<Box<dyn GroupsAccumulator>> {
         self.refuse_distinct(args.is_distinct)?;
-        match self.accumulation.many {
-            Some(many) => many(self.call, &args),
-            None => plan_err!("{} has no accumulator of many groups", self.call.name),
+        match self.states(&types(args.expr_fields))? {
+            Some(states) => Ok(Box::new(Many::new(states))),
+            None => plan_err!("{} has no accumulator of many groups", self.call.0.name),
         }
     }
 
@@ -161,15 +166,15 @@ impl AggregateUDFImpl for MetricFunction {
 impl fmt::Debug for MetricFunction {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("MetricFunction")
-            .field(&self.call.name)
+            .field(&self.call.0.name)
             .finish()
     }
 }
 
-// A name stands for one function of the list.
+// A name stands for one metric of the list.
 impl PartialEq for MetricFunction {
     fn eq(&self, other: &Self) -> bool {
-        self.call.name == other.call.name
+        self.call.0.name == other.call.0.name
     }
 }
 
@@ -177,6 +182,6 @@ impl Eq for MetricFunction {}
 
 impl Hash for MetricFunction {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        self.call.name.hash(state);
+        self.call.0.name.hash(state);
     }
 }

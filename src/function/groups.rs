@@ -1,61 +1,73 @@
 //! Accumulator of metrics over groups of rows that an argument names, a user say.
 
 use std::fmt;
-use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, UInt32Array};
+use arrow::array::{Array, ArrayRef};
 use arrow::datatypes::{DataType, Float32Type, Float64Type, UInt32Type};
 use datafusion::common::cast::as_large_list_array;
-use datafusion::common::{Result, ScalarValue, resources_err};
+use datafusion::common::{Result, ScalarValue, plan_err, resources_err};
 use datafusion::logical_expr::Accumulator;
 
-use crate::metric::{GroupMetric, GroupedScores, MAX_GROUPS};
-
-use super::aggregate::Accumulation;
+use super::aggregate::StateColumn;
+use super::call::{Call, ScoreType};
 use super::distinct::Distinct;
 use super::lists::{list_type, lists, lists_of, slices};
-use super::pairs::score_type;
-use super::parameter::{Call, ScoreType};
+use crate::metric::{Constants, GroupedScores, Groups, Join, Kind, MAX_GROUPS};
 
-/// How SQL makes a metric over groups.
-pub(super) trait Ranked: GroupMetric {
-    /// The type of the result.
-    const RESULT: DataType = DataType::Float64;
-
-    /// The metric of the first k rows of each group; metrics of whole groups have no k.
-    fn at(k: usize) -> Self;
-}
-
-/// The accumulators of a mean over groups. GROUP BY uses one for each of its own groups.
-pub(super) fn accumulation<M: Ranked>() -> Accumulation {
-    Accumulation {
-        result: M::RESULT,
-        state: |call, types| {
-            let at = call.label_at();
-            vec![
-                ("groups", list_type(&types[at + 2])),
-                ("codes", list_type(&DataType::UInt32)),
-                ("scores", list_type(&types[at + 1])),
-            ]
-        },
-        one: |call, args| {
-            let group_type = args.expr_fields[call.label_at() + 2].data_type();
-            let metric = M::at(call.k(args)?);
-            Ok(match score_type(call, args) {
-                DataType::Float32 => {
-                    Box::new(Grouped::<M, Float32Type>::new(call, metric, group_type)?)
-                }
-                _ => Box::new(Grouped::<M, Float64Type>::new(call, metric, group_type)?),
-            })
-        },
-        many: None,
+/// The type of the result.
+pub(super) fn result(metric: &Groups) -> DataType {
+    match metric.join {
+        Join::Count => DataType::Int64,
+        Join::Mean | Join::MeanByRows => DataType::Float64,
     }
 }
 
-/// Rows with the number of their group.
-struct Grouped<M, S: ScoreType> {
+/// The columns of a partial state for arguments of these types.
+pub(super) fn columns(call: Call, types: &[DataType]) -> Vec<StateColumn> {
+    let numbers = list_type(&DataType::Float64);
+    let mut columns = vec![
+        ("groups", list_type(group_type(call, types))),
+        ("codes", list_type(&DataType::UInt32)),
+        ("scores", list_type(call.score_type(types))),
+        // Empty where rows have none.
+        ("weights", numbers.clone()),
+    ];
+    if call.0.is_graded() {
+        columns.push(("gains", numbers));
+    }
+    columns
+}
+
+fn group_type(call: Call, types: &[DataType]) -> &DataType {
+    &types[call.label_at() + 2]
+}
+
+/// The accumulator for arguments of these types. GROUP BY uses one for each of its own groups.
+pub(super) fn accumulator(
     call: Call,
-    metric: M,
+    types: &[DataType],
+    constants: Constants,
+) -> Result<Box<dyn Accumulator>> {
+    let Kind::Groups(metric) = call.0.kind else {
+        return plan_err!("{} is not over groups", call.0.name);
+    };
+    let known = Distinct::new(group_type(call, types))?;
+    let weighted = call.has_weights(types);
+    Ok(match call.score_type(types) {
+        DataType::Float32 => Box::new(Grouped::<Float32Type>::new(
+            call, metric, constants, known, weighted,
+        )),
+        _ => Box::new(Grouped::<Float64Type>::new(
+            call, metric, constants, known, weighted,
+        )),
+    })
+}
+
+/// Rows with the number of their group.
+struct Grouped<S: ScoreType> {
+    call: Call,
+    metric: Groups,
+    constants: Constants,
     /// The distinct groups.
     known: Distinct,
     /// Number of distinct values in `known`.
@@ -65,16 +77,23 @@ struct Grouped<M, S: ScoreType> {
     numbers: Vec<usize>,
 }
 
-impl<M: Ranked, S: ScoreType> Grouped<M, S> {
-    fn new(call: Call, metric: M, group_type: &DataType) -> Result<Self> {
-        Ok(Self {
+impl<S: ScoreType> Grouped<S> {
+    fn new(
+        call: Call,
+        metric: Groups,
+        constants: Constants,
+        known: Distinct,
+        is_weighted: bool,
+    ) -> Self {
+        Self {
             call,
             metric,
-            known: Distinct::new(group_type)?,
+            constants,
+            known,
             num_groups: 0,
-            rows: GroupedScores::default(),
+            rows: GroupedScores::new(is_weighted),
             numbers: Vec::new(),
-        })
+        }
     }
 
     /// Sets `numbers` to those of these values.
@@ -82,25 +101,26 @@ impl<M: Ranked, S: ScoreType> Grouped<M, S> {
         self.known.number(values, &mut self.numbers)?;
         self.num_groups = self.known.len();
         if self.num_groups > MAX_GROUPS {
-            return resources_err!("{}: more than {MAX_GROUPS} groups", self.call.name);
+            return resources_err!("{}: more than {MAX_GROUPS} groups", self.call.0.name);
         }
         Ok(())
     }
 }
 
-impl<M: Ranked, S: ScoreType> Accumulator for Grouped<M, S> {
+impl<S: ScoreType> Accumulator for Grouped<S> {
     fn update_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
         self.number(&values[self.call.label_at() + 2])?;
-        let (rows, numbers) = (&mut self.rows, &self.numbers);
-        self.call
-            .for_each_row::<S>(values, None, |row, label, score| {
-                rows.push(numbers[row] as u32, label == 1.0, score);
-            })
+        let (rows, numbers, gain) = (&mut self.rows, &self.numbers, self.constants.gain);
+        let visit = |row: usize, label, score, weight| {
+            rows.push(numbers[row] as u32, gain.of(label), score, weight);
+        };
+        self.call.for_each_row::<S>(values, None, gain, visit)
     }
 
     fn evaluate(&mut self) -> Result<ScalarValue> {
-        let value = self.rows.mean(&self.metric, self.num_groups);
-        ScalarValue::Float64(value).cast_to(&M::RESULT)
+        let rows = &self.rows;
+        let value = rows.value(&self.metric, &self.constants, self.num_groups);
+        ScalarValue::Float64(value).cast_to(&result(&self.metric))
     }
 
     fn size(&self) -> usize {
@@ -114,14 +134,16 @@ impl<M: Ranked, S: ScoreType> Accumulator for Grouped<M, S> {
         let groups = self.known.take()?;
         let num_groups = groups.len();
         self.num_groups = 0;
-        let (codes, scores) = self.rows.take();
-        let num_rows = codes.len();
-        let codes: ArrayRef = Arc::new(UInt32Array::from(codes));
-        let columns = [
+        let (codes, scores, weights, gains) = self.rows.take();
+        let mut columns = vec![
             lists(groups, [num_groups])?,
-            lists(codes, [num_rows])?,
+            lists_of::<UInt32Type>([codes].into_iter())?,
             lists_of::<S>([scores].into_iter())?,
+            lists_of::<Float64Type>([weights].into_iter())?,
         ];
+        if self.call.0.is_graded() {
+            columns.push(lists_of::<Float64Type>([gains].into_iter())?);
+        }
         columns
             .iter()
             .map(|column| ScalarValue::try_from_array(column, 0))
@@ -132,18 +154,23 @@ impl<M: Ranked, S: ScoreType> Accumulator for Grouped<M, S> {
         let groups = as_large_list_array(&states[0])?;
         let codes = slices::<UInt32Type>(&states[1])?;
         let scores = slices::<S>(&states[2])?;
-        for (state, (codes, scores)) in codes.zip(scores).enumerate() {
+        let weights = slices::<Float64Type>(&states[3])?;
+        let mut gains = states.get(4).map(slices::<Float64Type>).transpose()?;
+        for (state, ((codes, scores), weights)) in codes.zip(scores).zip(weights).enumerate() {
             self.number(&groups.value(state))?;
-            for (&code, &score) in codes.iter().zip(scores) {
+            let gains = gains.as_mut().and_then(Iterator::next).unwrap_or_default();
+            for (row, (&code, &score)) in codes.iter().zip(scores).enumerate() {
                 let number = self.numbers[(code >> 1) as usize] as u32;
-                self.rows.push(number, code & 1 == 1, score);
+                let of = |factors: &[f64]| factors.get(row).copied().unwrap_or(1.0);
+                let gain = if code & 1 == 1 { of(gains) } else { 0.0 };
+                self.rows.push(number, gain, score, of(weights));
             }
         }
         Ok(())
     }
 }
 
-impl<M, S: ScoreType> fmt::Debug for Grouped<M, S> {
+impl<S: ScoreType> fmt::Debug for Grouped<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Grouped")
             .field("call", &self.call)

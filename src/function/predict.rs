@@ -15,7 +15,7 @@ use datafusion::logical_expr::{
     Signature, Volatility,
 };
 
-use crate::plan::Environment;
+use crate::environment::Environment;
 use crate::plan::predict::SCALAR as NAME;
 
 /// The function, finding models in `environment`.

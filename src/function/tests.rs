@@ -6,6 +6,7 @@ use datafusion::prelude::{SessionConfig, SessionContext};
 use super::*;
 
 mod classes;
+mod weights;
 
 /// Rows whose metrics are known from numpy and scikit-learn 1.9:
 /// `i = arange(5000); y = i * 7919 % 101 < 30; p = (i * 104729 % 50 + 6 * y + 1) / 64; u = (i * i + i // 7) % 97`.
@@ -14,11 +15,12 @@ const LOG: &str = "CREATE TABLE log AS SELECT i, u, y, (i * 104729 % 50 + 6 * y 
     SELECT value AS i, CASE WHEN value * 7919 % 101 < 30 THEN 1 ELSE 0 END AS y, (value * value + value / 7) % 97 AS u
     FROM generate_series(0, 4999))";
 
-/// roc_auc_score, its mean over u weighted by rows, log_loss, the root of mean_squared_error, numpy by bins, log_loss
+/// roc_auc_score, its mean over u weighted by rows, average_precision_score, log_loss, the root of mean_squared_error, numpy by bins, log_loss
 /// over the entropy of the mean of y, and mean_absolute_error.
-const EXPECTED: [(&str, f64); 7] = [
+const EXPECTED: [(&str, f64); 8] = [
     ("auc(y, p)", 0.613_733_299_832_778),
     ("gauc(y, p, u)", 0.605_254_218_634_495_4),
+    ("pr_auc(y, p)", 0.457_106_312_471_337_5),
     ("log_loss(y, p)", 0.664_586_461_942_929_7),
     ("rmse(y, p)", 0.488_664_474_614_228_5),
     ("calibration_error(y, p)", 0.181_443_75),
@@ -26,9 +28,23 @@ const EXPECTED: [(&str, f64); 7] = [
     ("mae(y, p)", 0.430_656_25),
 ];
 
-/// ndcg_score, which takes the mean over ties, and numpy over scores without ties, each a mean over u.
-const RANKED: [(&str, f64); 4] = [
+/// ndcg_score, which takes the mean over ties, also of grades and of 2 ** grades - 1, average_precision_score, and numpy
+/// over scores without ties, each a mean over u.
+const RANKED: [(&str, f64); 8] = [
     ("ndcg_at(5, y, p, u)", 0.611_801_065_226_394_2),
+    ("ndcg_at(5, i * 31 % 5, p, u)", 0.498_613_137_966_889_8),
+    (
+        "ndcg_at(5, i * 31 % 5, p, u, 'exponential')",
+        0.318_668_748_601_884_16,
+    ),
+    (
+        "precision_at(5, y, p - i / 10000000.0, u)",
+        0.521_649_484_536_082_5,
+    ),
+    (
+        "map_at(100, y, p - i / 10000000.0, u)",
+        0.475_609_444_923_163_04,
+    ),
     (
         "recall_at(5, y, p - i / 10000000.0, u)",
         0.193_062_651_737_339_08,
@@ -49,7 +65,7 @@ fn context(partitions: usize) -> SessionContext {
         .with_batch_size(100);
     let ctx = SessionContext::new_with_config(config);
     for function in aggregates() {
-        ctx.register_udaf(function.as_ref().clone());
+        ctx.register_udaf(function);
     }
     for function in SCALARS {
         ctx.register_udf(function());
@@ -239,7 +255,7 @@ async fn group_by_gives_each_group_its_own_value() {
             FROM (SELECT u, count(*)::DOUBLE AS n, auc(y, p) AS a, rmse(y, p) AS r, log_loss(y, p) AS l,
                 gauc(y, p, 'one') AS g FROM log GROUP BY u)";
         let rows = run(&ctx, sql).await.unwrap();
-        for (column, expected) in [EXPECTED[1].1, EXPECTED[3].1, EXPECTED[2].1, 0.0, 0.0]
+        for (column, expected) in [EXPECTED[1].1, EXPECTED[4].1, EXPECTED[3].1, 0.0, 0.0]
             .into_iter()
             .enumerate()
         {
@@ -366,10 +382,13 @@ async fn rejects_scores_that_are_no_probabilities() {
 #[tokio::test]
 async fn rejects_wrong_calls_when_planning() {
     for (call, message) in [
-        ("auc(y)", "auc takes 2 arguments (label, score), got 1"),
         (
-            "gauc(y, p, 1, 2)",
-            "gauc takes 3 arguments (label, score, group), got 4",
+            "auc(y)",
+            "auc takes 2 arguments (label, score) and may take weight, got 1",
+        ),
+        (
+            "gauc(y, p, 1, 2, 3)",
+            "gauc takes 3 arguments (label, score, group) and may take weight, got 5",
         ),
         (
             "auc('yes', p)",
@@ -421,7 +440,7 @@ async fn the_memory_of_scores_is_counted() {
             Arc::clone(&runtime),
         );
         for function in aggregates() {
-            ctx.register_udaf(function.as_ref().clone());
+            ctx.register_udaf(function);
         }
         let sql = format!("SELECT {call} FROM generate_series(1, 100000)");
         let error = root(run(&ctx, &sql).await.unwrap_err());

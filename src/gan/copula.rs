@@ -8,10 +8,10 @@ use tch::{Device, Tensor};
 
 use super::{Defaults, Design, Makes, RowDesign, TableGenerator};
 use crate::error::Result;
-use crate::feature::table::normal::{quantile, share_below};
-use crate::feature::table::{Allowed, Codec, Coded, Draws};
+use crate::feature::table::{Allowed, Codec, Coded};
 use crate::layer::{Init, Params, Path};
 use crate::model::Config;
+use crate::random::{Draws, quantile, share_below};
 
 /// The list's entry.
 pub const DESIGN: Design = Design {
@@ -152,7 +152,7 @@ impl Cuts {
             .collect();
         let at = draws.by_sums(&sums);
         let ((low, high), (from, to)) = (bounds[at], self.bounds(slots[at] as usize));
-        let z = mean + std * quantile(low + (high - low) * draws.unit());
+        let z = mean + std * quantile(low + (high - low) * draws.open_unit());
         // Rounding must not leave the slot.
         let margin = (to - from) * 1e-6;
         z.clamp(quantile(from + margin), quantile(to - margin))

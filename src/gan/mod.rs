@@ -7,9 +7,10 @@ pub mod image;
 pub mod tabular;
 
 use crate::error::{Error, Result};
-use crate::feature::table::{Allowed, Codec, Coded, Draws};
+use crate::feature::table::{Allowed, Codec, Coded};
 use crate::layer::{Params, Path};
 use crate::model::{self, Config};
+use crate::random::Draws;
 
 /// What a design makes.
 #[derive(Clone, Copy)]

@@ -11,6 +11,7 @@ use super::*;
 use crate::feature::ColumnOptions;
 use crate::feature::table::{CodecOptions, Decoder, TableSpec};
 use crate::gan::tabular::{Generator, Layout, Tuples};
+use crate::random::Draws;
 
 /// `x` and `y` are normal with correlation 0.8; `kind` says whether `x` is above 1, `click` and `buy` grow
 /// with `y`.

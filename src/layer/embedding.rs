@@ -49,19 +49,32 @@ impl Embedding {
             return Ok(Tensor::f_cat(&[&fields, numbers], 1)?.f_to_kind(self.kind)?);
         }
         let mut out = mode.workspace().take(&[rows, total], self.kind)?;
-        let (table, width) = (as_slice(&self.table)?, self.width as usize);
-        let (ids, numbers) = (as_slice(ids)?, as_slice(numbers)?);
-        match self.kind {
-            Kind::BFloat16 => {
-                let out = as_mut_slice::<bf16>(&mut out)?;
-                gather(table, width, ids, numbers, rows as usize, out);
-            }
-            _ => {
-                let out = as_mut_slice::<f32>(&mut out)?;
-                gather(table, width, ids, numbers, rows as usize, out);
+        let (rows, width) = (rows as usize, self.width as usize);
+        // SAFETY: the buffer is this pass's own, nobody writes to a batch, and no optimizer steps during a pass.
+        unsafe {
+            let (table, ids, numbers) =
+                (as_slice(&self.table)?, as_slice(ids)?, as_slice(numbers)?);
+            match self.kind {
+                Kind::BFloat16 => {
+                    let out = as_mut_slice::<bf16>(&mut out)?;
+                    gather(table, width, ids, numbers, rows, out);
+                }
+                _ => {
+                    let out = as_mut_slice::<f32>(&mut out)?;
+                    gather(table, width, ids, numbers, rows, out);
+                }
             }
         }
         Ok(out)
+    }
+
+    /// The embeddings of ids, `[V]` i32, one behind the other: `[V, D]`.
+    ///
+    /// # Errors
+    /// As [`Embedding::gather`].
+    pub fn rows(&self, ids: &Tensor, mode: Mode) -> Result<Tensor> {
+        let numbers = Tensor::f_zeros([ids.size()[0], 0], (Kind::Float, ids.device()))?;
+        self.gather(&ids.f_unsqueeze(1)?, &numbers, mode)
     }
 
     /// The table itself, `[R, D]`, sharing memory.

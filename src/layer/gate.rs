@@ -96,14 +96,17 @@ impl Gates {
         let _ = x.f_mm_out(&logits, &self.weight.f_flatten(1, -1)?)?;
         let mut shares = workspace.take(&[rows, gates, count], Kind::Float)?;
         let mut mixed = workspace.take(&[gates, rows, width], T::KIND)?;
-        mixture::forward::<T>(
-            sizes,
-            as_slice(&logits)?,
-            as_slice(&self.bias)?,
-            as_slice(&experts)?,
-            as_mut_slice(&mut shares)?,
-            as_mut_slice(&mut mixed)?,
-        );
+        // SAFETY: the buffers are this pass's own, each by itself; no optimizer steps during a pass.
+        unsafe {
+            mixture::forward::<T>(
+                sizes,
+                as_slice(&logits)?,
+                as_slice(&self.bias)?,
+                as_slice(&experts)?,
+                as_mut_slice(&mut shares)?,
+                as_mut_slice(&mut mixed)?,
+            );
+        }
         let Some(tape) = mode.tape() else {
             return Ok(mixed);
         };
@@ -119,15 +122,19 @@ impl Gates {
             let mut dlogits = logits.shallow_clone();
             let mut dbias = workspace.zeros(&gates.bias.size(), Kind::Float)?;
             let mut dexperts = workspace.take(&experts.size(), T::KIND)?;
-            mixture::backward::<T>(
-                sizes,
-                as_slice(&shares)?,
-                as_slice(&experts)?,
-                as_slice(&dmixed.f_contiguous()?)?,
-                as_mut_slice(&mut dlogits)?,
-                as_mut_slice(&mut dbias)?,
-                as_mut_slice(&mut dexperts)?,
-            );
+            let dmixed = dmixed.f_contiguous()?;
+            // SAFETY: what the way there left and the buffers are this pass's own, each by itself.
+            unsafe {
+                mixture::backward::<T>(
+                    sizes,
+                    as_slice(&shares)?,
+                    as_slice(&experts)?,
+                    as_slice(&dmixed)?,
+                    as_mut_slice(&mut dlogits)?,
+                    as_mut_slice(&mut dbias)?,
+                    as_mut_slice(&mut dexperts)?,
+                );
+            }
             let dweight = workspace.take(&gates.weight.size(), T::KIND)?;
             let _ = x.f_tr()?.f_mm_out(&dweight.f_flatten(1, -1)?, &dlogits)?;
             let mut dx = Tensor::new();
@@ -147,7 +154,8 @@ impl Gates {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::layer::{Draws, Params, Tape, Workspace};
+    use crate::layer::{Params, Tape, Workspace};
+    use crate::random::Words;
 
     /// The loops and libtorch's operators are one layer: the same values and gradients.
     #[test]
@@ -168,7 +176,7 @@ mod tests {
         let wanted = [&x, &experts, &gates.weight, &gates.bias].map(Tensor::shallow_clone);
         let run = |loops: bool| {
             let workspace = Workspace::default();
-            let tape = Tape::new(Draws::new(&[4]), &workspace);
+            let tape = Tape::new(Words::new(&[4]), &workspace);
             let mixed = match loops {
                 true => gates.in_loops::<f32>(&x, &experts, Mode::Train(&tape)),
                 false => gates.by_operators(&x, &experts),

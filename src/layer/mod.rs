@@ -17,7 +17,7 @@ mod tape;
 pub use buffer::{Seen, renew};
 pub use conv::{Conv, Way, leaky_relu, max_pool};
 pub use dense::Reads;
-pub use dropout::{Draws, dropout};
+pub use dropout::dropout;
 pub use embedding::Embedding;
 pub use experts::ParallelMlp;
 pub use gate::Gates;

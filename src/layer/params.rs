@@ -13,6 +13,7 @@ use std::sync::{Mutex, PoisonError};
 use tch::{Device, Kind, Tensor};
 
 use crate::error::{Error, Result};
+use crate::random::seed_of;
 use crate::tensor::memory::prefer_large_pages;
 
 /// How a new weight begins.
@@ -366,17 +367,10 @@ fn new(path: &str, shape: &[i64], init: Init, seed: u64) -> Result<Tensor> {
         Init::Normal { std } => std,
     };
     let _alone = GENERATOR.lock().unwrap_or_else(PoisonError::into_inner);
-    tch::manual_seed((seed ^ fnv1a(path)) as i64);
+    tch::manual_seed(seed_of(seed, path) as i64);
     let mut tensor = Tensor::f_empty(shape, options)?;
     prefer_large_pages(&tensor);
     Ok(tensor.f_normal_(0., std)?)
-}
-
-/// The FNV-1a hash of `text` (Fowler, Noll, Vo).
-fn fnv1a(text: &str) -> u64 {
-    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    })
 }
 
 #[cfg(test)]

@@ -9,8 +9,9 @@ use std::cell::{Cell, RefCell};
 
 use tch::{Kind, Tensor};
 
-use super::{Draws, Seen};
+use super::Seen;
 use crate::error::{Error, Result};
+use crate::random::Words;
 
 /// What a forward pass is for.
 #[derive(Clone, Copy)]
@@ -95,7 +96,7 @@ struct Record {
 
 /// The way back through one pass.
 pub struct Tape<'a> {
-    draws: Draws,
+    draws: Words,
     workspace: &'a Workspace,
     progress: f64,
     records: RefCell<Vec<Record>>,
@@ -105,7 +106,7 @@ pub struct Tape<'a> {
 
 impl<'a> Tape<'a> {
     /// An empty tape; dropout draws from `draws`.
-    pub fn new(draws: Draws, workspace: &'a Workspace) -> Self {
+    pub fn new(draws: Words, workspace: &'a Workspace) -> Self {
         Self {
             draws,
             workspace,
@@ -147,7 +148,7 @@ impl<'a> Tape<'a> {
     }
 
     /// What dropout draws from.
-    pub fn draws(&self) -> &Draws {
+    pub fn draws(&self) -> &Words {
         &self.draws
     }
 
@@ -302,7 +303,7 @@ mod tests {
         let leaf = || Tensor::from_slice(&[1f32, -2.]).set_requires_grad(true);
         let (a, b) = (leaf(), leaf());
         let workspace = Workspace::default();
-        let tape = Tape::new(Draws::new(&[1]), &workspace);
+        let tape = Tape::new(Words::new(&[1]), &workspace);
         let u = triple(&tape, &a); // 3 a
         let v = triple(&tape, &(&u * &b)); // 9 a b
         let w = triple(&tape, &v); // 27 a b

@@ -1,57 +1,38 @@
 //! Area under the ROC curve: the probability that a positive scores higher than a negative, a tie counting one half.
 //! T. Fawcett, "An introduction to ROC analysis", Pattern Recognition Letters 27, 2006.
 
-use super::{Score, is_positive};
+use super::{Column, Kind, Metric, Parameter, Ranking};
 
-/// Exact area under the ROC curve, ties by average rank; `None` unless both classes are there.
-pub fn auc<S: Score>(labels: &[f32], scores: &[S]) -> Option<f64> {
-    let (mut positives, mut negatives) = (Vec::new(), Vec::new());
-    for (&label, &score) in labels.iter().zip(scores) {
-        if label.is_nan() {
-            continue;
-        }
-        let class = if is_positive(f64::from(label)) {
-            &mut positives
-        } else {
-            &mut negatives
-        };
-        class.push(score.one_zero());
-    }
-    auc_of_classes(&mut positives, &mut negatives)
-}
+/// The metric.
+pub const METRIC: Metric = Metric {
+    name: "auc",
+    parameters: &[Parameter::BinaryLabel, Parameter::Score, Parameter::Weight],
+    kind: Kind::Ranking(area),
+    column: Column::Value,
+    description: "Area under the ROC curve: the probability that a positive row scores higher than a negative one, ties \
+                  counting one half. It is exact, and NULL unless both classes are there.",
+    example: "SELECT auc(clicked, p) FROM (VALUES (true, 0.8), (true, 0.5), (false, 0.5), (false, 0.2)) AS t(clicked, p)",
+};
 
-/// The area from the scores of each class, which it sorts; zeros must have passed [`Score::one_zero`].
+/// The exact area; `None` unless both classes are there.
 ///
-/// It counts pairs in integers, so the order of the rows can not change a digit.
-pub fn auc_of_classes<S: Score>(positives: &mut [S], negatives: &mut [S]) -> Option<f64> {
-    positives.sort_unstable_by(S::order);
-    negatives.sort_unstable_by(S::order);
-    // A NaN stands at one of the ends.
-    for class in [&*positives, &*negatives] {
-        if class.first()?.widen().is_nan() || class.last()?.widen().is_nan() {
-            return Some(f64::NAN);
-        }
-    }
-
-    let (mut below, mut not_above) = (0, 0);
-    let mut wins_twice = 0_u128;
-    for positive in positives.iter() {
-        while below < negatives.len() && negatives[below].order(positive).is_lt() {
-            below += 1;
-        }
-        not_above = not_above.max(below);
-        while not_above < negatives.len() && negatives[not_above].order(positive).is_le() {
-            not_above += 1;
-        }
-        wins_twice += below as u128 + not_above as u128;
-    }
-    let pairs = positives.len() as u128 * negatives.len() as u128;
-    Some(wins_twice as f64 / (2 * pairs) as f64)
+/// Without weights it counts pairs in whole numbers, so the order of the rows can not change a digit.
+pub fn area(ranking: &mut dyn Ranking) -> Option<f64> {
+    let pairs = ranking.positives().weight * ranking.negatives().weight;
+    let losses_twice: f64 = ranking
+        .map(|block| block.positives.weight * (2.0 * block.above + block.negatives.weight))
+        .sum();
+    (pairs > 0.0).then(|| ((2.0 * pairs - losses_twice) / (2.0 * pairs)).clamp(0.0, 1.0))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::metric::{Constants, Rows, Score};
+
+    fn auc<S: Score>(labels: &[f32], scores: &[S]) -> Option<f64> {
+        METRIC.of(&Rows::new(labels, scores), &Constants::default())
+    }
 
     #[test]
     fn counts_ordered_pairs_and_half_of_the_ties() {

@@ -1,87 +1,143 @@
 //! What metrics over groups of rows share: rows kept by group and class, and a mean over groups.
 
-use std::fmt::Debug;
-
-use super::{Score, is_positive};
+use super::ranking::{Ranking, of_classes};
+use super::{Constants, Factor, Score, Scored};
 
 /// Largest number of groups that [`GroupedScores`] can tell apart.
 pub const MAX_GROUPS: usize = 1 << 31;
 
-/// A metric that is a weighted mean over groups of rows.
-pub trait GroupMetric: Debug + Send + Sync + 'static {
-    /// Value and weight of one group, from the scores of its classes; `None` leaves the group out. It may reorder the
-    /// scores, and finds no -0 among them.
-    fn of_group<S: Score>(&self, positives: &mut [S], negatives: &mut [S]) -> Option<(f64, f64)>;
+/// A metric over groups of rows.
+#[derive(Clone, Copy, Debug)]
+pub struct Groups {
+    /// The value of one group; `None` leaves the group out.
+    pub of_group: fn(&mut dyn Ranking, &Constants) -> Option<f64>,
+    /// What the values of the groups come to together.
+    pub join: Join,
+}
 
-    /// What values and weights of the groups come to together: their mean.
-    fn join(groups: Vec<(f64, f64)>) -> Option<f64> {
-        weighted_mean(groups)
+/// What the values of groups come to. Where rows have weights, a group weighs the sum of those of its rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Join {
+    /// Their mean; without weights every group weighs the same.
+    Mean,
+    /// Their mean; without weights a group weighs as much as it has rows.
+    MeanByRows,
+    /// How many groups have a value.
+    Count,
+}
+
+impl Groups {
+    /// Value and weight of one group, from the rows of its classes, which it reorders.
+    fn of_classes<S: Score, W: Factor, G: Factor>(
+        &self,
+        constants: &Constants,
+        positives: &mut [Scored<S, W, G>],
+        negatives: &mut [Scored<S, W, G>],
+    ) -> Option<(f64, f64)> {
+        let mut weight = 1.0;
+        let value = of_classes(positives, negatives, |ranking| {
+            if W::CARRIED || self.join == Join::MeanByRows {
+                weight = ranking.positives().weight + ranking.negatives().weight;
+            }
+            (self.of_group)(ranking, constants)
+        })?;
+        Some((value, weight))
+    }
+
+    /// What values and weights of the groups come to.
+    fn joined(&self, groups: Vec<(f64, f64)>) -> Option<f64> {
+        match self.join {
+            Join::Count => Some(groups.len() as f64),
+            Join::Mean | Join::MeanByRows => weighted_mean(groups),
+        }
     }
 }
 
-/// What `metric` comes to over the groups that `groups` names row by row; `None` when no group counts.
-pub fn group_mean<S: Score, G: Copy + Ord>(
-    metric: &impl GroupMetric,
-    labels: &[f32],
-    scores: &[S],
-    groups: &[G],
-) -> Option<f64> {
-    let mut known = groups.to_vec();
-    known.sort_unstable();
-    known.dedup();
-
-    let mut rows = GroupedScores::default();
-    for ((&label, &score), group) in labels.iter().zip(scores).zip(groups) {
-        if label.is_nan() {
-            continue;
-        }
-        if let Ok(group) = known.binary_search(group) {
-            rows.push(group as u32, is_positive(f64::from(label)), score);
-        }
-    }
-    rows.mean(metric, known.len())
-}
-
-/// Scores with the group and the class that each belongs to, in 8 (`f32`) or 12 (`f64`) bytes a row.
-#[derive(Clone, Debug, Default)]
+/// Rows with the group and the class that each belongs to, in 8 (`f32`) or 12 (`f64`) bytes a row, and 8 more for weights
+/// and for gains other than 0 and 1, where there are any.
+#[derive(Clone, Debug)]
 pub struct GroupedScores<S> {
+    is_weighted: bool,
     /// Twice the number of the group, plus one for a positive.
     codes: Vec<u32>,
     scores: Vec<S>,
+    /// Empty unless rows are weighted.
+    weights: Vec<f64>,
+    /// Empty as long as there was none but 0 and 1.
+    gains: Vec<f64>,
 }
 
 impl<S: Score> GroupedScores<S> {
-    /// Adds a row of the group with this number, below [`MAX_GROUPS`].
-    pub fn push(&mut self, group: u32, positive: bool, score: S) {
-        self.codes.push(group << 1 | u32::from(positive));
-        self.scores.push(score.one_zero());
+    /// No rows, which will have weights or not.
+    pub fn new(is_weighted: bool) -> Self {
+        Self {
+            is_weighted,
+            codes: Vec::new(),
+            scores: Vec::new(),
+            weights: Vec::new(),
+            gains: Vec::new(),
+        }
     }
 
-    /// The code of every row, which is twice the number of its group, plus one for a positive, and its score.
-    pub fn take(&mut self) -> (Vec<u32>, Vec<S>) {
-        (
-            std::mem::take(&mut self.codes),
-            std::mem::take(&mut self.scores),
-        )
+    /// Adds a row of the group with this number, below [`MAX_GROUPS`]. It is a positive where its label gains something.
+    pub fn push(&mut self, group: u32, gain: f64, score: S, weight: f64) {
+        let is_positive = gain > 0.0;
+        if !self.gains.is_empty() || (is_positive && gain != 1.0) {
+            // Those of negatives do not matter.
+            self.gains.resize(self.codes.len(), 1.0);
+            self.gains.push(gain);
+        }
+        self.codes.push(group << 1 | u32::from(is_positive));
+        self.scores.push(score.one_zero());
+        if self.is_weighted {
+            self.weights.push(weight);
+        }
+    }
+
+    /// The code of every row, which is twice the number of its group, plus one for a positive, its score, and its weight
+    /// and gain where rows have such.
+    pub fn take(&mut self) -> (Vec<u32>, Vec<S>, Vec<f64>, Vec<f64>) {
+        let rows = std::mem::replace(self, Self::new(self.is_weighted));
+        (rows.codes, rows.scores, rows.weights, rows.gains)
     }
 
     /// Bytes held on the heap.
     pub fn heap_bytes(&self) -> usize {
-        self.codes.capacity() * size_of::<u32>() + self.scores.capacity() * size_of::<S>()
+        self.codes.capacity() * size_of::<u32>()
+            + self.scores.capacity() * size_of::<S>()
+            + (self.weights.capacity() + self.gains.capacity()) * size_of::<f64>()
     }
 
     /// What `metric` comes to over the groups with numbers below `num_groups`; `None` when no group counts.
-    pub fn mean<M: GroupMetric>(&self, metric: &M, num_groups: usize) -> Option<f64> {
-        let mut terms = Vec::new();
-        self.for_each_group(num_groups, |positives, negatives| {
-            terms.extend(metric.of_group(positives, negatives));
-        });
-        M::join(terms)
+    pub fn value(&self, metric: &Groups, constants: &Constants, num_groups: usize) -> Option<f64> {
+        match (self.is_weighted, self.gains.is_empty()) {
+            (false, true) => self.of_groups::<(), ()>(metric, constants, num_groups),
+            (false, false) => self.of_groups::<(), f64>(metric, constants, num_groups),
+            (true, true) => self.of_groups::<f64, ()>(metric, constants, num_groups),
+            (true, false) => self.of_groups::<f64, f64>(metric, constants, num_groups),
+        }
     }
 
-    /// Calls `visit` with the scores of the positives and of the negatives of every group, in the order of the groups'
-    /// numbers. It may reorder them: they are copies.
-    fn for_each_group(&self, num_groups: usize, mut visit: impl FnMut(&mut [S], &mut [S])) {
+    fn of_groups<W: Factor, G: Factor>(
+        &self,
+        metric: &Groups,
+        constants: &Constants,
+        num_groups: usize,
+    ) -> Option<f64> {
+        let mut groups = Vec::new();
+        self.for_each_group::<W, G>(num_groups, |positives, negatives| {
+            groups.extend(metric.of_classes(constants, positives, negatives));
+        });
+        metric.joined(groups)
+    }
+
+    /// Calls `visit` with the positives and the negatives of every group, in the order of the groups' numbers. It may
+    /// reorder them: they are copies.
+    fn for_each_group<W: Factor, G: Factor>(
+        &self,
+        num_groups: usize,
+        mut visit: impl FnMut(&mut [Scored<S, W, G>], &mut [Scored<S, W, G>]),
+    ) {
         // Counting sort by code: within a group the negatives come first.
         let mut next = vec![0_usize; 2 * num_groups + 1];
         for &code in &self.codes {
@@ -90,10 +146,12 @@ impl<S: Score> GroupedScores<S> {
         for i in 1..next.len() {
             next[i] += next[i - 1];
         }
-        let mut sorted = vec![S::default(); self.scores.len()];
-        for (&code, &score) in self.codes.iter().zip(&self.scores) {
+        let mut sorted = vec![Scored::default(); self.scores.len()];
+        let factor = |factors: &[f64], row: usize| factors.get(row).copied().unwrap_or(1.0);
+        for (row, (&code, &score)) in self.codes.iter().zip(&self.scores).enumerate() {
             let place = &mut next[code as usize];
-            sorted[*place] = score;
+            let (weight, gain) = (factor(&self.weights, row), factor(&self.gains, row));
+            sorted[*place] = Scored::new(score, weight, gain);
             *place += 1;
         }
         // Every start has moved to the end of its range by now.
@@ -121,25 +179,30 @@ mod tests {
 
     #[test]
     fn visits_every_group_in_order_with_its_classes() {
-        let mut rows = GroupedScores::default();
-        for (group, positive, score) in [
-            (2, true, 0.1),
-            (0, false, 0.2),
-            (2, false, 0.3),
-            (2, true, 0.4),
-        ] {
-            rows.push(group, positive, score);
+        let mut rows = GroupedScores::new(false);
+        for (group, gain, score) in [(2, 1.0, 0.1), (0, 0.0, 0.2), (2, 0.0, 0.3), (2, 1.0, 0.4)] {
+            rows.push(group, gain, score, 1.0);
+        }
+        assert!(rows.take().3.is_empty());
+        for (group, gain, score) in [(2, 1.0, 0.1), (0, 0.0, 0.2), (2, 0.0, 0.3), (2, 3.0, 0.4)] {
+            rows.push(group, gain, score, 1.0);
         }
         let mut seen = Vec::new();
-        rows.for_each_group(3, |positives, negatives| {
-            seen.push((positives.to_vec(), negatives.to_vec()));
+        rows.for_each_group::<(), f64>(3, |positives, negatives| {
+            let scores = |rows: &[Scored<f64, (), f64>]| -> Vec<(f64, f64)> {
+                rows.iter().map(|row| (row.score, row.gain)).collect()
+            };
+            seen.push((
+                scores(positives),
+                negatives.iter().map(|row| row.score).collect(),
+            ));
         });
         assert_eq!(
             seen,
             [
                 (vec![], vec![0.2]),
                 (vec![], vec![]),
-                (vec![0.1, 0.4], vec![0.3])
+                (vec![(0.1, 1.0), (0.4, 3.0)], vec![0.3])
             ]
         );
     }

@@ -1,116 +1,157 @@
-//! The arithmetic of metrics: pure Rust over slices, the same for training and for SQL.
+//! The arithmetic of metrics, pure Rust over numbers, and the list [`ALL`]: the same for training and for SQL.
+//!
+//! A metric is a file with a `METRIC` and a line in the list. What SELECT can call, the columns of EVALUATE, the scores
+//! that are kept with a model, SHOW FUNCTIONS and a test of all of them walk it.
 //!
 //! Letters: N rows, G groups, P positives and Q negatives of one group.
 //!
 //! Rules that all of them share:
-//! - a label is 1 (positive) or 0, or the number of a class; a NaN label means that the row is outside the task's
+//! - a label is 1 (positive) or 0, a grade, or the number of a class; a NaN label means that the row is outside the task's
 //!   sample space, and it is left out;
-//! - no rows, or rows of one class where both are needed, give `None`;
+//! - a row counts as often as its weight says, a number from 0; a group of rows weighs the sum of its rows' weights;
+//! - no rows, rows that weigh nothing, or rows of one class where both are needed, give `None`;
 //! - a NaN score says that the model is broken, and makes the metric NaN instead of hiding it;
-//! - `labels` and `scores` are as long as each other; rows beyond the shorter one do not count.
+//! - labels and scores are as long as each other; rows beyond the shorter one do not count.
 
-pub mod accuracy;
-pub mod auc;
-pub mod calibration_error;
-pub mod gauc;
-pub mod gauc_left_out;
-pub mod hit_rate_at;
-pub mod log_loss;
-pub mod macro_f1;
-pub mod mae;
-pub mod mrr_at;
-pub mod ndcg_at;
-pub mod normalized_entropy;
-pub mod recall_at;
-pub mod rmse;
+mod accuracy;
+mod auc;
+mod calibration_error;
+mod gauc;
+mod gauc_left_out;
+mod hit_rate_at;
+mod log_loss;
+mod macro_f1;
+mod mae;
+mod map_at;
+mod mrr_at;
+mod ndcg_at;
+mod normalized_entropy;
+mod pr_auc;
+mod precision_at;
+mod recall_at;
+mod rmse;
+
 pub mod roc_curve;
 pub mod synthetic;
 
 mod classes;
+mod gain;
 mod grouped;
+mod parameter;
 mod ranking;
+mod rows;
+mod score;
+mod sums;
 
-pub use classes::{ClassCount, ClassMetric};
-pub use grouped::{GroupMetric, GroupedScores, MAX_GROUPS, group_mean};
+#[cfg(test)]
+mod tests;
 
-use std::cmp::Ordering;
-use std::fmt::Debug;
+pub use classes::{ClassCount, OfClasses};
+pub use gain::Gain;
+pub use grouped::{GroupedScores, Groups, Join, MAX_GROUPS};
+pub use parameter::Parameter;
+pub use ranking::{Ranking, of_classes};
+pub use rows::Rows;
+pub use score::{Factor, Score, Scored, is_positive};
+pub use sums::{Row, Sums};
 
-/// A score: `f32`, as models give it, or `f64`.
-pub trait Score: Copy + Debug + Default + Send + Sync + 'static {
-    /// Distance from 1 to the next larger number of this type.
-    const EPSILON: f64;
-
-    /// The same number as `f64`.
-    fn widen(self) -> f64;
-
-    /// The same number with one zero instead of two, so that -0 and 0 tie in [`Score::order`].
-    fn one_zero(self) -> Self;
-
-    /// Ascending order of numbers without -0; NaN stands at either end.
-    fn order(&self, other: &Self) -> Ordering;
+/// A metric.
+#[derive(Debug)]
+pub struct Metric {
+    /// Its name: that of the SQL function, and of the column of EVALUATE.
+    pub name: &'static str,
+    /// The arguments of the SQL function in their order, those that may be left out at the end.
+    pub parameters: &'static [Parameter],
+    /// How it is computed.
+    pub kind: Kind,
+    /// Whether EVALUATE has a column of it.
+    pub column: Column,
+    /// What it says, in a full sentence or more.
+    pub description: &'static str,
+    /// A statement that calls it and runs as it stands.
+    pub example: &'static str,
 }
 
-impl Score for f32 {
-    const EPSILON: f64 = f32::EPSILON as f64;
-
-    fn widen(self) -> f64 {
-        f64::from(self)
-    }
-
-    fn one_zero(self) -> Self {
-        self + 0.0
-    }
-
-    fn order(&self, other: &Self) -> Ordering {
-        self.total_cmp(other)
-    }
+/// How a metric is computed from rows.
+#[derive(Clone, Copy, Debug)]
+pub enum Kind {
+    /// From sums over labels and scores.
+    Sums(Sums),
+    /// From the order of the rows by score.
+    Ranking(fn(&mut dyn Ranking) -> Option<f64>),
+    /// From the order of the rows of each group.
+    Groups(Groups),
+    /// From how often classes meet.
+    Classes(OfClasses),
 }
 
-impl Score for f64 {
-    const EPSILON: f64 = f64::EPSILON;
-
-    fn widen(self) -> f64 {
-        self
-    }
-
-    fn one_zero(self) -> Self {
-        self + 0.0
-    }
-
-    fn order(&self, other: &Self) -> Ordering {
-        self.total_cmp(other)
-    }
+/// Whether and how EVALUATE has a column of a metric.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Column {
+    /// It has none.
+    None,
+    /// For tasks that have every argument that the metric needs.
+    Value,
+    /// As [`Column::Value`], and the mean cross entropy of multi-class tasks: training knows both from its loss.
+    CrossEntropy,
 }
 
-/// A metric that depends on the rows only through a fixed number of sums, so that the state of all rows is the sum of
-/// the states of their parts.
-pub trait Additive: Clone + Debug + Default + Send + Sync + 'static {
-    /// The sums; every state of one metric has the same number of them.
-    fn sums(&self) -> &[f64];
-
-    /// The sums, to be added to.
-    fn sums_mut(&mut self) -> &mut [f64];
-
-    /// Adds one row.
-    fn add<S: Score>(&mut self, label: f64, score: S);
-
-    /// The metric of the rows added so far; `None` where it is undefined.
-    fn value(&self) -> Option<f64>;
-
-    /// The state of all rows whose label is a number.
-    fn of<S: Score>(labels: &[f32], scores: &[S]) -> Self {
-        let mut state = Self::default();
-        for (&label, &score) in labels.iter().zip(scores) {
-            if !label.is_nan() {
-                state.add(f64::from(label), score);
-            }
-        }
-        state
-    }
+/// What is the same for all rows of a call.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Constants {
+    /// How many rows of a group count; 0 where the metric has no such argument.
+    pub k: usize,
+    /// What a grade gains.
+    pub gain: Gain,
 }
 
-/// Whether a label that is a number stands for the positive class.
-pub fn is_positive(label: f64) -> bool {
-    label > 0.5
+/// Every metric: those with a column of EVALUATE in the order of its columns, and the others.
+pub static ALL: &[&Metric] = &[
+    &auc::METRIC,
+    &gauc::METRIC,
+    &log_loss::METRIC,
+    &calibration_error::METRIC,
+    &rmse::METRIC,
+    &normalized_entropy::METRIC,
+    &mae::METRIC,
+    &accuracy::METRIC,
+    &macro_f1::METRIC,
+    &pr_auc::METRIC,
+    &gauc_left_out::METRIC,
+    &hit_rate_at::METRIC,
+    &map_at::METRIC,
+    &mrr_at::METRIC,
+    &ndcg_at::METRIC,
+    &precision_at::METRIC,
+    &recall_at::METRIC,
+];
+
+/// The metrics of which EVALUATE has a column, in the order of its columns.
+pub fn columns() -> impl Iterator<Item = &'static Metric> {
+    let all = ALL.iter().copied();
+    all.filter(|metric| metric.column != Column::None)
+}
+
+/// The metric of that name.
+pub fn named(name: &str) -> Option<&'static Metric> {
+    ALL.iter().copied().find(|metric| metric.name == name)
+}
+
+impl Metric {
+    /// How many arguments a call must have.
+    pub fn num_required(&self) -> usize {
+        let mut parameters = self.parameters.iter();
+        let first = parameters.position(|p| p.is_optional());
+        first.unwrap_or(self.parameters.len())
+    }
+
+    /// The place of that argument.
+    pub fn place(&self, parameter: Parameter) -> Option<usize> {
+        self.parameters.iter().position(|&p| p == parameter)
+    }
+
+    /// Whether labels are grades.
+    pub fn is_graded(&self) -> bool {
+        self.place(Parameter::Grade).is_some()
+    }
 }

@@ -1,51 +1,46 @@
 //! Root mean squared error between numbers and their predictions.
 
-use super::{Additive, Score};
+use super::{Column, Kind, Metric, Parameter, Sums, sums};
 
-/// Root of the mean squared difference; `None` without rows. Labels may be any numbers, NaN is left out.
-pub fn rmse<S: Score>(labels: &[f32], scores: &[S]) -> Option<f64> {
-    Rmse::of(labels, scores).value()
-}
-
-/// Number of rows and sum of their squared errors.
-#[derive(Clone, Debug, Default)]
-pub struct Rmse([f64; 2]);
-
-impl Additive for Rmse {
-    fn sums(&self) -> &[f64] {
-        &self.0
-    }
-
-    fn sums_mut(&mut self) -> &mut [f64] {
-        &mut self.0
-    }
-
-    fn add<S: Score>(&mut self, label: f64, score: S) {
-        let error = label - score.widen();
-        self.0[0] += 1.0;
-        self.0[1] += error * error;
-    }
-
-    fn value(&self) -> Option<f64> {
-        let [rows, squares] = self.0;
-        (rows > 0.0).then(|| (squares / rows).sqrt())
-    }
-}
+/// The metric.
+pub const METRIC: Metric = Metric {
+    name: "rmse",
+    parameters: &[
+        Parameter::NumberLabel,
+        Parameter::Prediction,
+        Parameter::Weight,
+    ],
+    // Weights, and squared errors.
+    kind: Kind::Sums(Sums {
+        width: 2,
+        add: |sums, rows| {
+            sums::add(sums, rows, |row| {
+                let error = row.label - row.score;
+                error * error
+            });
+        },
+        value: |sums| sums::mean(sums).map(f64::sqrt),
+    }),
+    column: Column::Value,
+    description: "Root mean squared error of predicted numbers. NULL without rows.",
+    example: "SELECT rmse(rating, predicted) FROM (VALUES (5, 4.5), (3, 3.5), (1, 2.0)) AS t(rating, predicted)",
+};
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::metric::tests::of;
 
     #[test]
     fn is_the_root_of_the_mean_square() {
         // Errors 3 and 4: sqrt((9 + 16) / 2).
-        let value = rmse(&[3.0, f32::NAN, -4.0], &[0.0, 9.0, 0.0]).unwrap();
+        let value = of(&METRIC, &[3.0, f32::NAN, -4.0], &[0.0, 9.0, 0.0]).unwrap();
         assert!((value - 12.5_f64.sqrt()).abs() < 1e-12, "{value}");
     }
 
     #[test]
     fn is_undefined_without_rows_and_nan_with_a_nan_score() {
-        assert_eq!(rmse::<f32>(&[], &[]), None);
-        assert!(rmse(&[1.0], &[f32::NAN]).unwrap().is_nan());
+        assert_eq!(of::<f32>(&METRIC, &[], &[]), None);
+        assert!(of(&METRIC, &[1.0], &[f32::NAN]).unwrap().is_nan());
     }
 }

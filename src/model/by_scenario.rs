@@ -117,6 +117,7 @@ mod tests {
             embedded: flat.shallow_clone(),
             flat,
             own: vec![],
+            lists: vec![],
             width: 1,
             scenario: Some(Tensor::from_slice(&[3i64, 0, 3, 1, 0])),
         };

@@ -14,11 +14,31 @@ pub struct Input {
     pub own: Vec<Tensor>,
     /// The C ids' embeddings before the interaction, `[B, >= C * D]`.
     pub embedded: Tensor,
+    /// The lists of the rows, embedded.
+    pub lists: Vec<EmbeddedList>,
     /// D.
     pub width: i64,
     /// `[B]` i64: the scenario of each row, 0 for one that training has not seen; none without
     /// scenario_col.
     pub scenario: Option<Tensor>,
+}
+
+/// A list of ids a row, embedded.
+pub struct EmbeddedList {
+    /// `[B + 1]` i64: where the list of each row begins among the values, and where the last one ends.
+    pub offsets: Tensor,
+    /// `[V, D]`: the embeddings of all values, one behind the other; as wide as a row of the table.
+    pub values: Tensor,
+}
+
+impl EmbeddedList {
+    /// The same once more, sharing memory.
+    pub fn share(&self) -> Self {
+        Self {
+            offsets: self.offsets.shallow_clone(),
+            values: self.values.shallow_clone(),
+        }
+    }
 }
 
 impl Input {

@@ -31,7 +31,7 @@ mod stem;
 mod towers;
 
 pub use config::Config;
-pub use input::Input;
+pub use input::{EmbeddedList, Input};
 pub use network::{Network, TABLE};
 pub use towers::Towers;
 

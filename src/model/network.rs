@@ -3,9 +3,10 @@
 use tch::{Kind, Tensor};
 
 use super::interaction::{self, Interaction};
-use super::{Architecture, FunnelRule, Input, MultiTask, Scenario, Spec, funnel};
+use super::{Architecture, EmbeddedList, FunnelRule, Input, MultiTask, Scenario, Spec, funnel};
 use crate::error::Result;
 use crate::layer::{Embedding, Mode, Params};
+use crate::tensor::batch::Batch;
 
 /// Standard deviation of a new embedding: small, so that rare ids begin near "no opinion".
 const EMBEDDING_STD: f64 = 0.01;
@@ -58,22 +59,29 @@ impl Network {
         })
     }
 
-    /// What the model reads of a batch, all of an id's embeddings side by side: `ids` is `[B, C]` i32,
-    /// `numbers` `[B, N]` f32. Nothing is recorded of the way here: gradients end at the input.
+    /// What the model reads of a batch, all of an id's embeddings side by side. Nothing is recorded of the
+    /// way here: gradients end at the input.
     ///
     /// # Errors
     /// As [`Embedding::gather`].
-    pub fn embed(&self, ids: &Tensor, numbers: &Tensor, mode: Mode) -> Result<Input> {
-        let flat = self.embedding.gather(ids, numbers, mode)?;
+    pub fn embed(&self, batch: &Batch, mode: Mode) -> Result<Input> {
+        let flat = self.embedding.gather(&batch.ids, &batch.numbers, mode)?;
+        let lists = batch.lists.iter().map(|lists| {
+            Ok(EmbeddedList {
+                offsets: lists.offsets.shallow_clone(),
+                values: self.embedding.rows(&lists.values, mode)?,
+            })
+        });
         Ok(Input {
             embedded: flat.shallow_clone(),
             flat,
             own: Vec::new(),
+            lists: lists.collect::<Result<_>>()?,
             width: self.fields[2],
             scenario: self
                 .scenario
                 .map(|scenario| {
-                    let ids = ids.f_select(1, scenario.column as i64)?;
+                    let ids = batch.ids.f_select(1, scenario.column as i64)?;
                     ids.f_to_kind(Kind::Int64)?.f_sub_scalar(scenario.offset)
                 })
                 .transpose()?,
@@ -121,6 +129,7 @@ impl Network {
             embedded: flat.shallow_clone(),
             flat,
             own: Vec::new(),
+            lists: input.lists.iter().map(EmbeddedList::share).collect(),
             width,
             scenario: input.scenario.as_ref().map(Tensor::shallow_clone),
         })

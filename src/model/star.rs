@@ -221,7 +221,8 @@ mod tests {
     use tch::Device;
 
     use super::*;
-    use crate::layer::{Draws, Params, Tape, Workspace, renew};
+    use crate::layer::{Params, Tape, Workspace, renew};
+    use crate::random::Words;
 
     /// Statistics come from the passes of earlier steps, scenario by scenario.
     #[test]
@@ -231,7 +232,7 @@ mod tests {
         let column = |values: &[f32]| Tensor::from_slice(values).view([-1, 1]);
         let workspace = Workspace::default();
         let pass = |x: &[f32], scenario: &[i64]| {
-            let tape = Tape::new(Draws::new(&[1]), &workspace);
+            let tape = Tape::new(Words::new(&[1]), &workspace);
             let scenario = Tensor::from_slice(scenario);
             let y = norm.forward(&column(x), &scenario, Mode::Train(&tape));
             (

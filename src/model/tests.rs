@@ -3,7 +3,8 @@
 use tch::{Device, Kind, Tensor};
 
 use super::*;
-use crate::layer::{Draws, Params, Tape, Workspace};
+use crate::layer::{Params, Tape, Workspace};
+use crate::random::Words;
 
 pub fn spec() -> Spec {
     let task = |name: &str| TaskSpec {
@@ -46,6 +47,7 @@ pub fn input(rows: i64) -> Input {
         embedded: flat.shallow_clone(),
         flat,
         own: own.into(),
+        lists: vec![],
         width: 4,
         // Every one that training can see, and one that it has not seen.
         scenario: Some(Tensor::arange(rows, (Kind::Int64, Device::Cpu)).remainder(4)),
@@ -104,7 +106,7 @@ fn passes_gradients_without_layers(architecture: &Architecture) {
     let input = input(8);
     let flat = input.flat.set_requires_grad(true);
     let workspace = Workspace::default();
-    let tape = Tape::new(Draws::new(&[1]), &workspace);
+    let tape = Tape::new(Words::new(&[1]), &workspace);
     let logits = model.logits(&input, &[0, 1], Mode::Train(&tape)).unwrap();
     let loss = (&logits[0] * &logits[0] + logits[1].exp()).sum(Kind::Float);
     let leaves = params.dense("").into_iter().map(|(_, tensor)| tensor);
@@ -150,7 +152,7 @@ fn learns_a_toy_problem(architecture: &Architecture, spec: &Spec) {
     let mut losses = Vec::new();
     for step in 0..120 {
         workspace.start();
-        let tape = Tape::new(Draws::new(&[1]), &workspace);
+        let tape = Tape::new(Words::new(&[1]), &workspace);
         let loss = loss(&tape);
         losses.push(loss.double_value(&[]));
         let gradients = tape.backward(&loss, &wanted).unwrap();
@@ -211,6 +213,7 @@ fn mmoe_mixes_experts_by_its_gates() {
         flat: tensor(&[0.5, 0.1], &[1, 2]),
         embedded: tensor(&[0.5, 0.1], &[1, 2]),
         own: vec![],
+        lists: vec![],
         width: 2,
         scenario: None,
     };

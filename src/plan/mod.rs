@@ -3,29 +3,27 @@
 //!
 //! Relations and statements build plans of these nodes over plans: nothing here knows how a call is
 //! written. A node holds a [`ModelRef`](crate::store::ModelRef), options and expressions; what it needs
-//! besides, it finds when it runs in the session's [`Runtime`].
+//! besides, it finds when it runs in the session's [`Runtime`](crate::environment::Runtime).
 
 pub mod budget;
-pub mod environment;
 pub mod evaluate;
 pub mod evaluate_synthetic;
 mod foreign;
 pub mod generate;
+mod interval;
 pub mod name_tasks;
 pub mod options;
 mod planner;
 pub mod predict;
 pub mod roc_curve;
 pub mod rows;
-mod runtime;
-pub mod settings;
+pub mod sample;
 pub mod statement;
 pub mod training;
 pub mod transform;
+pub mod upstream;
 pub mod watch;
 
-pub use environment::Environment;
+pub use interval::IntervalPlanner;
 pub use planner::WithExtensions;
 pub use predict::{LiftPredict, PruneTasks, RefreshModels};
-pub use runtime::Runtime;
-pub use settings::Settings;

@@ -47,7 +47,7 @@ impl Trainer<'_> {
             spec: &spec,
             tasks: tasks.collect::<Result<_>>()?,
             table_rows: layout.table_rows as usize,
-            offsets: layout.ids.iter().map(|c| c.offset as usize).collect(),
+            leaves: layout.leaves(),
             user_column: layout.user,
             train: &fitted.train,
             eval: (fitted.eval.rows() > 0).then_some(&fitted.eval),

@@ -11,9 +11,9 @@ use datafusion::logical_expr::{LogicalPlan, cast, ident, lit};
 use super::by_task::by_task;
 use super::call::Call;
 use super::labelled::Labelled;
+use crate::environment::Environment;
 use crate::error::Result;
 use crate::feature::TaskKind;
-use crate::plan::environment::Environment;
 use crate::plan::name_tasks::name_tasks;
 
 /// Buckets at the most.

@@ -9,9 +9,9 @@ use datafusion::logical_expr::{Expr, LogicalPlan, cast, ident, lit};
 use super::by_task::by_task;
 use super::call::Call;
 use super::labelled::{Labelled, Outcome};
+use crate::environment::Environment;
 use crate::error::Result;
 use crate::feature::TaskKind;
-use crate::plan::environment::Environment;
 use crate::plan::name_tasks::name_tasks;
 
 /// Plans a call of CONFUSION_MATRIX: PREDICT and one aggregation by task, label and prediction.

@@ -10,28 +10,15 @@ use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, cast as ca
 
 use super::call::Call;
 use super::labelled::{Labelled, Outcome, column};
+use crate::environment::{Environment, Settings};
 use crate::error::{Error, Result};
 use crate::feature::TaskKind;
 use crate::function;
-use crate::plan::environment::Environment;
+use crate::metric::{self, Metric, Parameter};
 use crate::plan::evaluate::{by_task, wide_name};
 use crate::plan::rows::Rows;
-use crate::plan::settings::Settings;
 use crate::plan::transform::{Planner, Statement};
-use crate::store::FittedModel;
-
-/// The metrics of a task, in the order of the result's columns.
-const METRICS: [&str; 9] = [
-    "auc",
-    "gauc",
-    "log_loss",
-    "calibration_error",
-    "rmse",
-    "normalized_entropy",
-    "mae",
-    "accuracy",
-    "macro_f1",
-];
+use crate::store::{FittedModel, StoredScore};
 
 /// Plans a call of EVALUATE.
 ///
@@ -75,7 +62,7 @@ fn values() -> Vec<Field> {
         field("rows", DataType::Int64),
         field("positives", DataType::Int64),
     ];
-    fields.extend(METRICS.map(|metric| field(metric, DataType::Float64)));
+    fields.extend(metric::columns().map(|metric| field(metric.name, DataType::Float64)));
     fields
 }
 
@@ -88,8 +75,9 @@ fn by_column(labelled: &Labelled, name: &str) -> Result<Column> {
             schema.field_names().join(", ")
         )));
     };
-    let mut own = ["task", "rows", "positives"].iter().chain(&METRICS);
-    match own.any(|own| *own == by.name) {
+    let metrics = metric::columns().map(|metric| metric.name);
+    let mut own = ["task", "rows", "positives"].into_iter().chain(metrics);
+    match own.any(|own| own == by.name) {
         false => Ok(by),
         true => Err(Error::plan(format!(
             "EVALUATE has a column {:?} of its own: rename the one to evaluate by",
@@ -107,29 +95,18 @@ fn held_back(model: &FittedModel) -> Result<LogicalPlan> {
             model.name()
         )));
     }
-    Rows::new()
+    let counted = Rows::new()
         .text("task", scores.iter().map(|s| Some(&s.task)))
         .int("rows", scores.iter().map(|s| Some(s.rows as i64)))
         .int(
             "positives",
             scores.iter().map(|s| s.positives.map(|n| n as i64)),
-        )
-        .double("auc", scores.iter().map(|s| s.auc))
-        .double("gauc", scores.iter().map(|s| s.gauc))
-        .double("log_loss", scores.iter().map(|s| s.log_loss))
-        .double(
-            "calibration_error",
-            scores.iter().map(|s| s.calibration_error),
-        )
-        .double("rmse", scores.iter().map(|s| s.rmse))
-        .double(
-            "normalized_entropy",
-            scores.iter().map(|s| s.normalized_entropy),
-        )
-        .double("mae", scores.iter().map(|s| s.mae))
-        .double("accuracy", scores.iter().map(|s| s.accuracy))
-        .double("macro_f1", scores.iter().map(|s| s.macro_f1))
-        .plan("evaluate")
+        );
+    let rows = metric::columns().fold(counted, |rows, metric| {
+        let value = |score: &StoredScore| score.metrics.get(metric.name).copied().flatten();
+        rows.double(metric.name, scores.iter().map(value))
+    });
+    rows.plan("evaluate")
 }
 
 /// One row per value of `by`, with rows, positives and metrics of each task side by side, as far as they
@@ -147,9 +124,9 @@ fn aggregate(
         if let Some(positives) = positives(&outcome) {
             values.push(positives.alias(wide_name(task, "positives")));
         }
-        for metric in METRICS {
-            if let Some(value) = value(metric, &outcome, user.as_ref())? {
-                values.push(value.alias(wide_name(task, metric)));
+        for metric in metric::columns() {
+            if let Some(value) = value(metric, &outcome, user.as_ref()) {
+                values.push(value.alias(wide_name(task, metric.name)));
             }
         }
     }
@@ -167,23 +144,28 @@ fn positives(outcome: &Outcome) -> Option<Expr> {
     }
 }
 
-/// The metric of a task; none where it is not defined for tasks of that kind.
-fn value(metric: &str, outcome: &Outcome, user: Option<&Expr>) -> Result<Option<Expr>> {
-    let arguments = match (&outcome.kind, metric) {
-        (TaskKind::Binary, "gauc") => match user {
-            Some(user) => vec![outcome.happened(), outcome.predicted(), user.clone()],
-            None => return Ok(None),
-        },
-        (TaskKind::Binary, "accuracy" | "macro_f1") => {
-            vec![outcome.happened(), outcome.predicted().gt_eq(lit(0.5))]
-        }
-        (TaskKind::Binary, _) => vec![outcome.happened(), outcome.predicted()],
-        (TaskKind::MultiClass(_), "log_loss") => return Ok(Some(avg(outcome.cross_entropy()))),
-        (TaskKind::MultiClass(_), "accuracy" | "macro_f1")
-        | (TaskKind::Regression(_), "rmse" | "mae") => {
-            vec![outcome.label.clone(), outcome.predicted()]
-        }
-        _ => return Ok(None),
-    };
-    Ok(Some(function::aggregate(metric)?.call(arguments)))
+/// The metric of a task; none where the task has no such label or prediction.
+fn value(metric: &'static Metric, outcome: &Outcome, user: Option<&Expr>) -> Option<Expr> {
+    let has_classes = matches!(outcome.kind, TaskKind::MultiClass(_));
+    if metric.column == metric::Column::CrossEntropy && has_classes {
+        return Some(avg(outcome.cross_entropy()));
+    }
+    let required = metric.parameters[..metric.num_required()].iter();
+    let arguments: Option<Vec<_>> = required.map(|p| argument(*p, outcome, user)).collect();
+    Some(function::aggregate(metric).call(arguments?))
+}
+
+/// What a task has for an argument of a metric.
+fn argument(parameter: Parameter, outcome: &Outcome, user: Option<&Expr>) -> Option<Expr> {
+    match (parameter, &outcome.kind) {
+        (Parameter::Group, _) => user.cloned(),
+        (Parameter::PredictedClass, TaskKind::Binary) => Some(outcome.predicted().gt_eq(lit(0.5))),
+        (_, TaskKind::Binary) if parameter.is_label() => Some(outcome.happened()),
+        (_, TaskKind::Binary) if parameter.is_score() => Some(outcome.predicted()),
+        (Parameter::Class, TaskKind::MultiClass(_))
+        | (Parameter::NumberLabel, TaskKind::Regression(_)) => Some(outcome.label.clone()),
+        (Parameter::PredictedClass, TaskKind::MultiClass(_))
+        | (Parameter::Prediction, TaskKind::Regression(_)) => Some(outcome.predicted()),
+        _ => None,
+    }
 }

@@ -8,14 +8,14 @@ use serde_json::Value;
 
 use super::call::Call;
 use crate::device::Choice;
+use crate::environment::Environment;
+use crate::environment::settings::Settings;
 use crate::error::{Error, Result};
 use crate::feature::ColumnOptions;
-use crate::plan::environment::Environment;
 use crate::plan::evaluate_synthetic::{self, Evaluation, Input, MAX_ROWS, Shape};
 use crate::plan::generate::{self, Request};
 use crate::plan::options::ModelOptions;
 use crate::plan::options::read::{self, Read, names, text_map};
-use crate::plan::settings::Settings;
 use crate::plan::transform::Statement;
 use crate::store::{GeneratorSpec, Wanted};
 
@@ -112,11 +112,13 @@ fn of_model(
     let schema = generator.schema()?;
     let options = ModelOptions::parse(&model.manifest().options)?;
     let rows = option(call, "n", read::count::<u64>)?;
+    let settings = Settings::of(&config);
     let request = Request {
         rows: rows.unwrap_or(MAX_ROWS as u64),
         seed,
         wanted: Wanted::default(),
-        device: Settings::of(&config).device,
+        device: settings.device,
+        precision: settings.precision,
     };
     let synthetic = Input {
         rows: "synthetic",

@@ -6,10 +6,10 @@ use datafusion::logical_expr::planner::RelationPlannerContext;
 use serde_json::Value;
 
 use super::call::Call;
+use crate::environment::Environment;
+use crate::environment::settings::Settings;
 use crate::error::{Error, Result};
-use crate::plan::environment::Environment;
 use crate::plan::generate::{self, Request};
-use crate::plan::settings::Settings;
 use crate::plan::transform::Statement;
 use crate::store::Wanted;
 
@@ -28,13 +28,15 @@ pub fn plan(
     call.at_most(1)?;
     let wanted = wanted(call)?;
     generator.check(&wanted)?;
+    let settings = Settings::of(&config);
     let request = Request {
         rows: whole(call, "n")?.ok_or_else(|| {
             Error::plan("GENERATE needs the number of rows: GENERATE(MODEL g, n => 1000)")
         })?,
         seed: whole(call, "seed")?,
         wanted,
-        device: Settings::of(&config).device,
+        device: settings.device,
+        precision: settings.precision,
     };
     generate::rows(&model, request, &mut Statement(context))
 }

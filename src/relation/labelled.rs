@@ -16,11 +16,11 @@ use datafusion::logical_expr::{
 };
 
 use super::call::Call;
+use crate::environment::Environment;
+use crate::environment::settings::Settings;
 use crate::error::{Error, Result};
 use crate::feature::{self, Role, TaskKind};
-use crate::plan::environment::Environment;
 use crate::plan::predict::{self, How};
-use crate::plan::settings::Settings;
 use crate::plan::transform::{self, Planner, Statement};
 use crate::store::FittedModel;
 

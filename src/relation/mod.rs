@@ -20,8 +20,8 @@ pub use planner::Relations;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::logical_expr::planner::RelationPlannerContext;
 
+use crate::environment::Environment;
 use crate::error::Result;
-use crate::plan::Environment;
 use crate::store::FittedModel;
 use call::Call;
 

@@ -10,7 +10,7 @@ use datafusion::sql::sqlparser::ast::TableFactor;
 
 use super::Relation;
 use super::call::{Call, Parsed};
-use crate::plan::environment::Environment;
+use crate::environment::Environment;
 
 /// Plans calls of our relations in FROM.
 #[derive(Debug)]

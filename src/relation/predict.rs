@@ -7,10 +7,10 @@ use serde_json::Value;
 
 use super::call::Call;
 use crate::device::{Choice, Precision};
+use crate::environment::Environment;
+use crate::environment::settings::Settings;
 use crate::error::{Error, Result};
-use crate::plan::environment::Environment;
 use crate::plan::predict::{self, How};
-use crate::plan::settings::Settings;
 use crate::plan::transform::Statement;
 use crate::store::{FittedModel, ModelName};
 

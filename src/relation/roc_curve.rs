@@ -12,10 +12,10 @@ use datafusion::logical_expr::{LogicalPlan, cast, ident, lit};
 use super::by_task::by_task;
 use super::call::Call;
 use super::labelled::Labelled;
+use crate::environment::Environment;
 use crate::error::Result;
 use crate::feature::TaskKind;
 use crate::metric::roc_curve::MAX_POINTS;
-use crate::plan::environment::Environment;
 use crate::plan::roc_curve::curves;
 
 /// Plans a call of ROC_CURVE.

@@ -5,8 +5,8 @@ use datafusion::logical_expr::planner::RelationPlannerContext;
 
 use super::call::Call;
 use super::only_model;
+use crate::environment::Environment;
 use crate::error::Result;
-use crate::plan::environment::Environment;
 use crate::plan::rows::training_rows;
 
 /// Plans a call of TRAINING_INFO.

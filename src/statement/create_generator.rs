@@ -10,11 +10,12 @@ use datafusion::logical_expr::planner::RelationPlannerContext;
 
 use super::create_images;
 use super::creation::{Creation, Learned, Recipe, Run};
+use crate::device::Precision;
+use crate::environment::Environment;
 use crate::error::{Error, Result};
 use crate::feature::table::{Codec, CodecOptions, Collector, PartitionCollector, TableSpec};
 use crate::feature::{Charge, FittedSpec, Task, TaskKind, find_name};
 use crate::gan::{Design, Makes, RowDesign};
-use crate::plan::environment::Environment;
 use crate::plan::evaluate_synthetic::EpochJudge;
 use crate::plan::generate::constraint;
 use crate::plan::transform::Statement;
@@ -28,6 +29,9 @@ const KEPT: usize = 64;
 
 /// Groups of all others, where hash_buckets says nothing.
 const GROUPS: u32 = 16;
+
+/// Generators of rows compute in f32: their networks are too small to gain by anything else.
+const PRECISION: Precision = Precision::Float32;
 
 /// Plans a CREATE MODEL of `design` over `input`.
 ///
@@ -168,6 +172,7 @@ impl Recipe for Rows {
                 let predictor = self.predictor.as_ref();
                 let checkpoints = run.checkpoint(
                     draft,
+                    PRECISION,
                     [
                         ("content of the rows", collected.digest.into()),
                         (
@@ -199,6 +204,7 @@ impl Recipe for Rows {
         };
         run.check()?;
         let manifest = run.statement.manifest(Learned {
+            precision: PRECISION,
             rows: collected.seen,
             encoder: FittedSpec::empty(),
             generator: Some(GeneratorSpec::Rows(codec)),

@@ -8,14 +8,14 @@ use datafusion::logical_expr::LogicalPlan;
 use datafusion::logical_expr::planner::RelationPlannerContext;
 
 use super::creation::{Creation, Learned, Recipe, Run};
-use crate::device;
+use crate::device::{self, Precision};
+use crate::environment::Environment;
 use crate::error::{Error, Result};
 use crate::feature::{
     self, EncoderSpec, FitOptions, Fitted, FittedSpec, Fitter, PartitionFitter, TaskKind,
 };
 use crate::gan::image::{self, Design, ImageSpec};
 use crate::model::image_classifier::FEATURES;
-use crate::plan::environment::Environment;
 use crate::store::{
     Draft, FittedModel, GeneratorSpec, ImageJudge, ImageMaker, Part, PinnedClassifier, PixelColumn,
 };
@@ -135,15 +135,23 @@ impl Recipe for Images {
         draft: &Draft,
     ) -> Result<()> {
         let fitted = reader.finish(parts)?;
-        let trained = self.train(&fitted, run, draft)?;
+        let precision = run.precision()?;
+        let trained = self.train(&fitted, precision, run, draft)?;
         run.check()?;
-        let manifest = run.statement.manifest(self.learned(&fitted, &trained))?;
+        let learned = self.learned(&fitted, &trained, precision);
+        let manifest = run.statement.manifest(learned)?;
         draft.write(manifest, &[Part::weights(&trained.params)])
     }
 }
 
 impl Images {
-    fn train(&self, fitted: &Fitted, run: &Run, draft: &Draft) -> Result<TrainedImages> {
+    fn train(
+        &self,
+        fitted: &Fitted,
+        precision: Precision,
+        run: &Run,
+        draft: &Draft,
+    ) -> Result<TrainedImages> {
         let statement = &run.statement;
         let options = &statement.options.train;
         let device = device::select(statement.device.parse()?)?;
@@ -161,6 +169,7 @@ impl Images {
         let judged = self.judge.as_ref().map(FittedModel::digest);
         let checkpoints = run.checkpoint(
             draft,
+            precision,
             [
                 ("content of the images", images.into()),
                 ("classifier's content", judged.into()),
@@ -182,7 +191,7 @@ impl Images {
             seed: options.seed,
             features: features.as_ref().map(|f| (f as &Features, FEATURES)),
             device,
-            products: device::products(statement.precision, device),
+            products: device::products(precision, device),
             threads: statement.threads,
             budget: run.budget.as_ref(),
             checkpoints: &checkpoints,
@@ -200,7 +209,7 @@ impl Images {
         }
     }
 
-    fn learned(&self, fitted: &Fitted, trained: &TrainedImages) -> Learned {
+    fn learned(&self, fitted: &Fitted, trained: &TrainedImages, precision: Precision) -> Learned {
         let encoder = fitted.encoder.fitted().clone();
         let tasks = encoder.layout().tasks.iter();
         let tasks = tasks.map(|task| task.name.clone()).collect();
@@ -209,6 +218,7 @@ impl Images {
             checksum: judge.digest().to_string(),
         });
         Learned {
+            precision,
             rows: fitted.train.rows() + fitted.eval.rows(),
             encoder: FittedSpec::empty(),
             generator: Some(GeneratorSpec::Images(Box::new(ImageMaker {

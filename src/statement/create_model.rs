@@ -10,14 +10,14 @@ use datafusion::logical_expr::planner::RelationPlannerContext;
 
 use super::create_generator;
 use super::creation::{Creation, Learned, Recipe, Run};
-use crate::device;
+use crate::device::{self, Precision};
+use crate::environment::Environment;
+use crate::environment::settings::Settings;
 use crate::error::Result;
 use crate::feature::{self, EncoderSpec, FitOptions, Fitted, Fitter, PartitionFitter};
 use crate::gan;
 use crate::model;
-use crate::plan::environment::Environment;
 use crate::plan::options::ModelOptions;
-use crate::plan::settings::Settings;
 use crate::plan::training::Trainer;
 use crate::plan::transform;
 use crate::relation::call::Call;
@@ -130,7 +130,8 @@ impl Recipe for Predictor {
         let fitted = reader.finish(parts)?;
         let trained = train(&fitted, run)?;
         run.check()?;
-        let manifest = run.statement.manifest(learned(&fitted, &trained))?;
+        let learned = learned(&fitted, &trained, run.statement.precision);
+        let manifest = run.statement.manifest(learned)?;
         let parts = [
             Part::weights(&trained.params),
             Part::vocabulary(&fitted.encoder),
@@ -169,30 +170,28 @@ fn training_bytes(
     })
 }
 
-fn learned(fitted: &Fitted, trained: &Trained) -> Learned {
+fn learned(fitted: &Fitted, trained: &Trained, precision: Precision) -> Learned {
     let tasks = fitted.encoder.layout().tasks.iter();
     let tasks: Vec<_> = tasks.map(|t| t.name.clone()).collect();
     let scores = trained.scores.iter().zip(&tasks);
     Learned {
+        precision,
         rows: fitted.train.rows() + fitted.eval.rows(),
         encoder: fitted.encoder.fitted().clone(),
         generator: None,
         history: trained.history.clone(),
         best_epoch: trained.best_epoch,
         scores: scores
-            .map(|(score, task)| StoredScore {
-                task: task.clone(),
-                rows: score.rows,
-                positives: score.positives,
-                auc: score.auc,
-                gauc: score.gauc,
-                log_loss: score.log_loss,
-                calibration_error: score.calibration_error,
-                rmse: score.rmse,
-                normalized_entropy: score.normalized_entropy,
-                mae: score.mae,
-                accuracy: score.accuracy,
-                macro_f1: score.macro_f1,
+            .map(|(score, task)| {
+                let metrics = score.metrics.iter();
+                StoredScore {
+                    task: task.clone(),
+                    rows: score.rows,
+                    positives: score.positives,
+                    metrics: metrics
+                        .map(|&(name, value)| (name.to_string(), Some(value)))
+                        .collect(),
+                }
             })
             .collect(),
         tasks,

@@ -19,6 +19,7 @@ use serde_json::Value;
 use tokio::sync::mpsc::Sender;
 
 use crate::device::{self, Precision};
+use crate::environment::versions;
 use crate::error::{Error, Result};
 use crate::feature::{Budget, FittedSpec};
 use crate::plan::budget::{PoolBudget, spill_folder};
@@ -30,6 +31,9 @@ use crate::store::{
     CheckpointFile, Draft, FORMAT_VERSION, GeneratorSpec, Manifest, Store, StoredScore, taken,
 };
 use crate::train::{Epoch, Progress, TrainingEvent};
+
+/// The option of that name, and where a checkpoint keeps what it came to.
+const PRECISION: &str = "precision";
 
 /// What a statement says, whatever it makes.
 #[derive(Clone)]
@@ -98,6 +102,8 @@ pub trait Recipe: Clone + Send + Sync + 'static {
 
 /// What was learnt, for the manifest.
 pub struct Learned {
+    /// What products were computed in.
+    pub precision: Precision,
     /// Rows of the query.
     pub rows: u64,
     /// What prediction reads.
@@ -134,8 +140,8 @@ impl Creation {
     /// As the device can't be had.
     pub fn manifest(&self, learned: Learned) -> Result<Manifest> {
         let device = device::select(self.device.parse()?)?;
-        let products = device::products(self.precision, device);
-        let libraries = crate::versions().into_iter();
+        let products = device::products(learned.precision, device);
+        let libraries = versions().into_iter();
         Ok(Manifest {
             format_version: FORMAT_VERSION,
             files: Vec::new(),
@@ -273,25 +279,41 @@ impl Run {
         self.watch.event(event)
     }
 
-    /// Where a training keeps what it needs to go on after an interruption. Beside the statement its losses
-    /// depend on what `more` names.
+    /// What products are computed in: where nobody has said it, as in the training that is gone on with.
+    ///
+    /// # Errors
+    /// `Execution` when that one's checkpoint is damaged.
+    pub fn precision(&self) -> Result<Precision> {
+        let statement = &self.statement;
+        if statement.precision != Precision::Auto || !statement.options.resume {
+            return Ok(statement.precision);
+        }
+        let interrupted = statement.store.interrupted(&statement.name)?;
+        let precision = interrupted.as_ref().and_then(|said| said.get(PRECISION));
+        let precision = precision.and_then(Value::as_str).map(str::parse);
+        Ok(precision.transpose()?.unwrap_or_default())
+    }
+
+    /// Where a training in `precision` keeps what it needs to go on after an interruption. Beside the statement its
+    /// losses depend on what `more` names.
     ///
     /// # Errors
     /// As the device can't be had.
     pub fn checkpoint<const N: usize>(
         &self,
         draft: &Draft,
+        precision: Precision,
         more: [(&str, Value); N],
     ) -> Result<CheckpointFile> {
         let statement = &self.statement;
         let device = device::select(statement.device.parse()?)?;
-        let products = device::products(statement.precision, device);
+        let products = device::products(precision, device);
         let mut about = statement.options.to_map();
         about.insert("query".into(), statement.query.clone().into());
         about.insert("transform".into(), statement.transform.clone().into());
         about.insert("device".into(), format!("{device:?}").into());
         let precision = device::precision_name(products);
-        about.insert("precision".into(), precision.into());
+        about.insert(PRECISION.into(), precision.into());
         about.extend(more.map(|(name, value)| (name.into(), value)));
         let (name, resume) = (&statement.name, statement.options.resume);
         Ok(statement.store.checkpoint(name, draft, about, resume))

@@ -4,8 +4,8 @@ use datafusion::logical_expr::LogicalPlan;
 use datafusion::logical_expr::planner::RelationPlannerContext;
 
 use super::change;
+use crate::environment::Environment;
 use crate::error::{Error, Result};
-use crate::plan::environment::Environment;
 use crate::relation::call::Call;
 use crate::store::ModelName;
 

@@ -6,8 +6,8 @@ use datafusion::logical_expr::{Documentation, LogicalPlan};
 
 use super::calls;
 use super::show_models::like;
+use crate::environment::Environment;
 use crate::error::Result;
-use crate::plan::environment::Environment;
 use crate::plan::rows::Rows;
 use crate::relation::call::Call;
 

@@ -3,10 +3,10 @@
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::logical_expr::planner::RelationPlannerContext;
 
+use crate::environment::Environment;
 use crate::error::Result;
 use crate::gan;
 use crate::model;
-use crate::plan::environment::Environment;
 use crate::plan::rows::Rows;
 use crate::relation::call::Call;
 

@@ -4,8 +4,8 @@
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::logical_expr::planner::RelationPlannerContext;
 
+use crate::environment::Environment;
 use crate::error::Result;
-use crate::plan::environment::Environment;
 use crate::plan::rows::Rows;
 use crate::relation::call::Call;
 

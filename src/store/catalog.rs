@@ -231,6 +231,14 @@ impl Store {
         CheckpointFile::new(&self.root, name, draft, statement, resume)
     }
 
+    /// What the training of model `name` that was interrupted was asked for, if there is one.
+    ///
+    /// # Errors
+    /// `Execution` when its checkpoint is damaged.
+    pub fn interrupted(&self, name: &str) -> Result<Option<Map<String, Value>>> {
+        checkpoint::statement(&self.root, name)
+    }
+
     /// Publishes `draft` as a new model, or with `or_replace` as a version of it that becomes the
     /// default.
     ///

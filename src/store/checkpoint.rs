@@ -56,32 +56,16 @@ impl CheckpointFile {
             resume,
         }
     }
-
-    fn damaged(&self) -> Error {
-        Error::execution(format!(
-            "the checkpoint {} is damaged: leave resume out, and the training begins anew",
-            self.path.display()
-        ))
-    }
 }
 
 impl Checkpoints for CheckpointFile {
     fn load(&self) -> Result<Option<Checkpoint>> {
-        if !self.resume || !self.path.exists() {
+        if !self.resume {
             return Ok(None);
         }
-        let mut tensors = Tensor::read_safetensors(&self.path).map_err(|_| self.damaged())?;
-        let mut take = |name: &str| {
-            let at = tensors.iter().position(|(known, _)| known == name);
-            let (_, tensor) = tensors.swap_remove(at.ok_or_else(|| self.damaged())?);
-            Vec::<u8>::try_from(&tensor).map_err(|_| self.damaged())
+        let Some(Kept { about, tensors }) = read(&self.path)? else {
+            return Ok(None);
         };
-        let (about, written) = (take(ABOUT)?, take(SUM)?);
-        tensors.sort_by(|(a, _), (b, _)| a.cmp(b));
-        if written != sum(&tensors, &about)?.as_bytes() {
-            return Err(self.damaged());
-        }
-        let about: About = serde_json::from_slice(&about).map_err(|_| self.damaged())?;
         let names = about.statement.keys().chain(self.statement.keys());
         let mut other =
             names.filter(|name| about.statement.get(*name) != self.statement.get(*name));
@@ -126,6 +110,46 @@ impl Checkpoints for CheckpointFile {
         std::fs::rename(&new, &self.path).map_err(fail)?;
         Ok(())
     }
+}
+
+/// What the training of model `name` in `root` was asked for, if it has a checkpoint.
+///
+/// # Errors
+/// `Execution` when the checkpoint is damaged.
+pub(super) fn statement(root: &Path, name: &str) -> Result<Option<Map<String, Value>>> {
+    Ok(read(&path(root, name))?.map(|kept| kept.about.statement))
+}
+
+/// What a file holds.
+struct Kept {
+    about: About,
+    tensors: Vec<(String, Tensor)>,
+}
+
+/// Reads a checkpoint, if there is one.
+fn read(path: &Path) -> Result<Option<Kept>> {
+    if !path.exists() {
+        return Ok(None);
+    }
+    let damaged = || {
+        Error::execution(format!(
+            "the checkpoint {} is damaged: leave resume out, and the training begins anew",
+            path.display()
+        ))
+    };
+    let mut tensors = Tensor::read_safetensors(path).map_err(|_| damaged())?;
+    let mut take = |name: &str| {
+        let at = tensors.iter().position(|(known, _)| known == name);
+        let (_, tensor) = tensors.swap_remove(at.ok_or_else(damaged)?);
+        Vec::<u8>::try_from(&tensor).map_err(|_| damaged())
+    };
+    let (about, written) = (take(ABOUT)?, take(SUM)?);
+    tensors.sort_by(|(a, _), (b, _)| a.cmp(b));
+    if written != sum(&tensors, &about)?.as_bytes() {
+        return Err(damaged());
+    }
+    let about = serde_json::from_slice(&about).map_err(|_| damaged())?;
+    Ok(Some(Kept { about, tensors }))
 }
 
 /// Removes the checkpoint of model `name`; whether there was one.

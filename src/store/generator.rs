@@ -4,17 +4,18 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use tch::Device;
+use tch::{Device, Kind};
 
 use super::images::ImageMaker;
 use super::manifest::Manifest;
 use super::replica::ReplicaPool;
 use crate::error::{Error, Result};
-use crate::feature::table::{Codec, Decoder, Draws};
+use crate::feature::table::{Codec, Decoder};
 use crate::feature::{Charge, FeatureInfo};
 use crate::gan::{self, Makes, RowDesign, TableGenerator};
 use crate::layer::Params;
 use crate::model::Config;
+use crate::random::Draws;
 use crate::tensor::catch;
 
 /// The values that some columns are to have in every row, by the columns' names.
@@ -82,7 +83,8 @@ impl GeneratorSpec {
         }
     }
 
-    /// The generator with its weights, on `device` where it has use for one.
+    /// The generator with its weights; that of images on `device`, with matrix products in `products`. Generators
+    /// of rows run on the CPU in f32.
     ///
     /// # Errors
     /// `Execution` when a weight is missing or of another shape.
@@ -91,6 +93,7 @@ impl GeneratorSpec {
         manifest: &Manifest,
         params: Params,
         device: Device,
+        products: Kind,
     ) -> Result<Box<dyn Generate>> {
         let design = gan::find(&manifest.model_type).map(|design| design.makes);
         match (self, design) {
@@ -100,7 +103,7 @@ impl GeneratorSpec {
                 &manifest.config,
                 params,
             )?)),
-            (Self::Images(maker), Some(Makes::Images)) => maker.load(manifest, params, device),
+            (Self::Images(maker), Some(Makes::Images)) => maker.load(params, device, products),
             _ => Err(Error::execution(format!(
                 "{:?} is no model_type of such a generator",
                 manifest.model_type

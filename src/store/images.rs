@@ -16,15 +16,15 @@ use serde_json::Value;
 use tch::{Device, Kind, Tensor};
 
 use super::generator::{Draw, Generate, Wanted};
-use super::manifest::Manifest;
 use super::model::{FittedModel, WEIGHTS};
 use super::replica::ReplicaPool;
 use crate::error::{Error, Result};
 use crate::feature::{Classes, FittedSpec, Scale, TaskKind};
 use crate::gan::image::{self, Design, Generator, ImageSpec, Statistics};
 use crate::image::png;
-use crate::layer::{Draws, Mode, Params, Workspace};
+use crate::layer::{Mode, Params, Workspace};
 use crate::model::image_classifier::ImageFeatures;
+use crate::random::Words;
 use crate::tensor::catch;
 use crate::tensor::memory::append;
 
@@ -250,15 +250,15 @@ impl ImageMaker {
         }
     }
 
-    /// The generator with its weights.
+    /// The generator with its weights, whose matrix products are computed in `products`.
     ///
     /// # Errors
     /// `Execution` when a weight is missing or of another shape.
     pub fn load(
         &self,
-        manifest: &Manifest,
         params: Params,
         device: Device,
+        products: Kind,
     ) -> Result<Box<dyn Generate>> {
         let (design, spec) = (image::find(&self.arch)?, self.spec());
         let labels = match self.classes() {
@@ -272,10 +272,7 @@ impl ImageMaker {
             design,
             labels,
             scale: scale.ok_or_else(|| Error::execution("the model has no column of pixels"))?,
-            kind: match manifest.precision.as_str() {
-                "bfloat16" => Kind::BFloat16,
-                _ => Kind::Float,
-            },
+            products,
             pool: ReplicaPool::new(params, move |params| {
                 (design.generator)(&spec, &params.root())
             })?,
@@ -304,7 +301,7 @@ struct LoadedMaker {
     /// The classes in order.
     labels: ArrayRef,
     scale: Scale,
-    kind: Kind,
+    products: Kind,
     pool: ReplicaPool<Box<dyn Generator>>,
     device: Device,
 }
@@ -312,7 +309,7 @@ struct LoadedMaker {
 impl Generate for LoadedMaker {
     fn batch(&self, draw: Draw, rows: usize, wanted: &Wanted) -> Result<RecordBatch> {
         let class = self.maker.class(wanted)?;
-        let draws = Draws::new(&[draw.seed, draw.batch, draw.attempt]);
+        let draws = Words::new(&[draw.seed, draw.batch, draw.attempt]);
         let classes: Vec<i64> = match class {
             Some(class) => vec![class; rows],
             None => self.drawn_classes(&draws, rows),
@@ -339,7 +336,7 @@ impl Generate for LoadedMaker {
                         .transpose()?;
                     let statistics = Statistics::Stored;
                     let images =
-                        generator.images(&noise, labels.as_ref(), statistics, self.kind)?;
+                        generator.images(&noise, labels.as_ref(), statistics, self.products)?;
                     append(&mut values, &images)?;
                 }
                 Ok(())
@@ -368,18 +365,16 @@ impl Generate for LoadedMaker {
 
 impl LoadedMaker {
     /// Classes as often as training had them.
-    fn drawn_classes(&self, draws: &Draws, rows: usize) -> Vec<i64> {
+    fn drawn_classes(&self, draws: &Words, rows: usize) -> Vec<i64> {
         let mut ends = Vec::with_capacity(self.maker.counts.len());
         let mut end = 0;
         for count in &self.maker.counts {
             end += count;
             ends.push(end);
         }
-        let mut words = vec![0; rows];
-        Draws::fill(draws.skip(rows), &mut words);
         let place = |word: &u64| ((u128::from(*word) * u128::from(end)) >> 64) as u64;
         let class = |word| ends.partition_point(|end| *end <= place(word)) as i64;
-        words.iter().map(class).collect()
+        draws.take(rows).iter().map(class).collect()
     }
 }
 

@@ -73,28 +73,9 @@ pub struct StoredScore {
     pub rows: u64,
     /// Rows with label 1, of a binary task.
     pub positives: Option<u64>,
-    /// Area under the ROC curve.
-    pub auc: Option<f64>,
-    /// Mean of the users' AUCs, weighted by their rows.
-    pub gauc: Option<f64>,
-    /// Mean cross entropy.
-    pub log_loss: Option<f64>,
-    /// Expected calibration error.
-    pub calibration_error: Option<f64>,
-    /// Root mean squared error of the probability, or of the number.
-    pub rmse: Option<f64>,
-    /// Mean cross entropy over that of the share of positives.
-    #[serde(default)]
-    pub normalized_entropy: Option<f64>,
-    /// Mean absolute error of the probability.
-    #[serde(default)]
-    pub mae: Option<f64>,
-    /// Share of rows whose label is the likelier one.
-    #[serde(default)]
-    pub accuracy: Option<f64>,
-    /// Mean of the F1s of both labels, each predicted where it is the likelier one.
-    #[serde(default)]
-    pub macro_f1: Option<f64>,
+    /// The metrics of EVALUATE's columns by name, as far as they are defined and the build that trained it knew them.
+    #[serde(flatten)]
+    pub metrics: BTreeMap<String, Option<f64>>,
 }
 
 impl Manifest {
@@ -171,7 +152,10 @@ mod tests {
         let written = r#"{"task": "click", "rows": 3, "positives": 1, "auc": 0.5, "gauc": null,
             "log_loss": 0.6, "calibration_error": 0.1, "rmse": 0.4}"#;
         let score: StoredScore = serde_json::from_str(written).unwrap();
-        assert_eq!((score.rmse, score.accuracy), (Some(0.4), None));
+        assert_eq!((score.rows, score.positives), (3, Some(1)));
+        assert_eq!(score.metrics["rmse"], Some(0.4));
+        assert_eq!(score.metrics["gauc"], None);
+        assert!(!score.metrics.contains_key("accuracy"));
         let written = serde_json::to_string(&score).unwrap();
         assert_eq!(
             serde_json::from_str::<StoredScore>(&written).unwrap(),

@@ -18,6 +18,7 @@ use super::manifest::{Manifest, Opened};
 use super::output::{self, OutputColumn};
 use super::reference::ModelRef;
 use super::replica::{Replica, ReplicaPool};
+use crate::device::Precision;
 use crate::error::{Error, Result};
 use crate::feature::{Budget, Charge, Encoder, TaskKind};
 use crate::gan::tabular::Predictor;
@@ -212,19 +213,31 @@ impl FittedModel {
     pub fn load_generator(
         &self,
         device: Device,
+        products: Kind,
         budget: Arc<dyn Budget>,
     ) -> Result<Arc<LoadedGenerator>> {
         let spec = self.generator()?;
-        let key = format!("{} {device:?}", self.digest());
+        let key = format!("{} {device:?} {products:?}", self.digest());
         self.cache.get(&key, || {
             self.still_there()?;
             let mut charge = Charge::new(budget);
             self.reserve(&mut charge, self.stored(WEIGHTS)?)?;
             let weights = Tensor::read_safetensors(self.local(WEIGHTS)?)?;
             let params = Params::loaded(weights, device)?;
-            let made = catch(|| spec.load(self.manifest(), params, device))?;
+            let made = catch(|| spec.load(self.manifest(), params, device, products))?;
             Ok(LoadedGenerator::new(made, charge))
         })
+    }
+
+    /// The precision to apply the model in: the one that is asked for, or else the one that it was trained in.
+    ///
+    /// # Errors
+    /// `Plan` for an unknown one.
+    pub fn precision(&self, asked: &str) -> Result<Precision> {
+        match asked.parse()? {
+            Precision::Auto => self.manifest().precision.parse(),
+            asked => Ok(asked),
+        }
     }
 
     /// The network by itself, on the CPU; `charge` grows by what it takes of the memory limit.
@@ -412,7 +425,7 @@ impl Loaded {
             let batch = Batch::rows(encoded, from..to, self.device)?;
             workspace.start();
             let mode = Mode::Apply(workspace);
-            let input = network.embed(&batch.ids, &batch.numbers, mode)?;
+            let input = network.embed(&batch, mode)?;
             let logits = network.logits(&input, tasks, mode)?;
             for ((column, kind), logits) in columns.iter_mut().zip(&kinds).zip(logits) {
                 let values = match kind {

@@ -4,7 +4,10 @@ use half::bf16;
 use tch::Kind;
 
 /// A number whose memory a tensor and a slice can share.
-pub trait Plain: Copy + Send + Sync + 'static {
+///
+/// # Safety
+/// libtorch's numbers of this kind have the size and alignment of the type, and it takes any bits.
+pub unsafe trait Plain: Copy + Send + Sync + 'static {
     /// libtorch's name of the type.
     const KIND: Kind;
 }
@@ -17,15 +20,18 @@ pub trait Element: Plain {
     fn narrow(value: f32) -> Self;
 }
 
-impl Plain for i32 {
+// SAFETY: libtorch's Int is int32_t.
+unsafe impl Plain for i32 {
     const KIND: Kind = Kind::Int;
 }
 
-impl Plain for f32 {
+// SAFETY: libtorch's Float is float.
+unsafe impl Plain for f32 {
     const KIND: Kind = Kind::Float;
 }
 
-impl Plain for bf16 {
+// SAFETY: libtorch's BFloat16 and this type are 16 bits, wrapped.
+unsafe impl Plain for bf16 {
     const KIND: Kind = Kind::BFloat16;
 }
 
@@ -79,13 +85,13 @@ pub fn dot<T: Element>(a: &[T], b: &[T]) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::random::Draws;
 
     #[test]
     fn bfloat16_rounds_as_its_library_does() {
-        let mut bits = 0u32;
+        let mut draws = Draws::seeded(1);
         for _ in 0..100_000 {
-            bits = bits.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            let value = f32::from_bits(bits);
+            let value = f32::from_bits(draws.word() as u32);
             if !value.is_nan() {
                 let got = <bf16 as Element>::narrow(value);
                 assert_eq!(got.to_bits(), bf16::from_f32(value).to_bits());
@@ -93,5 +99,23 @@ mod tests {
             }
         }
         assert!(<bf16 as Element>::narrow(f32::NAN).widen().is_nan());
+    }
+
+    /// Lengths below, at and above the number of lanes. Products of bfloat16 numbers are exact in f32, their sum is
+    /// not.
+    #[test]
+    fn a_dot_product_is_the_sum_of_products() {
+        let mut draws = Draws::seeded(2);
+        for len in [0, 1, 15, 16, 17, 100] {
+            let mut side = || -> Vec<bf16> {
+                let normals = draws.normals(len).into_iter();
+                normals.map(bf16::from_f32).collect()
+            };
+            let (a, b) = (side(), side());
+            let products = a.iter().zip(&b).map(|(a, b)| a.to_f64() * b.to_f64());
+            let wanted: f64 = products.sum();
+            let got = f64::from(dot(&a, &b));
+            assert!((got - wanted).abs() < 1e-5, "{len}: {got} {wanted}");
+        }
     }
 }

@@ -1,4 +1,9 @@
 //! A tensor's own memory as a Rust slice, for kernels that libtorch has no operator for.
+//!
+//! A tensor is a handle: clones and views share its memory, and libtorch lets any of them write. What the borrow
+//! checker can't see the callers promise, by a rule that holds for all of training and inference: weights are written
+//! by the optimizers alone, which step while no pass runs; a pass has its workspace's buffers, and the gradients that
+//! it leaves there, to itself until the next one begins.
 
 use tch::{Device, Kind, Tensor};
 
@@ -9,29 +14,34 @@ use crate::error::{Error, Result};
 ///
 /// # Errors
 /// `Internal` for any other tensor.
-pub fn as_slice<E: Plain>(tensor: &Tensor) -> Result<&[E]> {
+///
+/// # Safety
+/// While the slice lives, nobody writes to this memory: not through this tensor, nor through any that shares it, on
+/// whatever thread.
+pub unsafe fn as_slice<E: Plain>(tensor: &Tensor) -> Result<&[E]> {
     check::<E>(tensor)?;
     if tensor.numel() == 0 {
         return Ok(&[]);
     }
     // SAFETY: `check` holds that the memory is contiguous, of this kind and on the CPU; it lives as
-    // long as the tensor, which the returned slice borrows.
+    // long as the tensor, which the returned slice borrows; that nobody writes is the caller's promise.
     Ok(unsafe { std::slice::from_raw_parts(tensor.data_ptr().cast::<E>(), tensor.numel()) })
 }
 
 /// The elements of a contiguous tensor of this kind on the CPU, to be written.
 ///
-/// Shallow clones share this memory: the caller owns all of them and uses none while it writes.
-///
 /// # Errors
 /// `Internal` for any other tensor.
-pub fn as_mut_slice<E: Plain>(tensor: &mut Tensor) -> Result<&mut [E]> {
+///
+/// # Safety
+/// While the slice lives, nobody else reads or writes this memory: not through this tensor, nor through any that
+/// shares it, on whatever thread.
+pub unsafe fn as_mut_slice<E: Plain>(tensor: &mut Tensor) -> Result<&mut [E]> {
     check::<E>(tensor)?;
     if tensor.numel() == 0 {
         return Ok(&mut []);
     }
-    // SAFETY: as in `as_slice`; the exclusive borrow stands for all clones of the tensor, which the
-    // caller owns and does not use meanwhile.
+    // SAFETY: as in `as_slice`; that nobody else uses the memory is the caller's promise.
     Ok(unsafe { std::slice::from_raw_parts_mut(tensor.data_ptr().cast::<E>(), tensor.numel()) })
 }
 
@@ -103,8 +113,9 @@ pub fn append(to: &mut Vec<f32>, values: &Tensor) -> Result<()> {
         .f_to_device(Device::Cpu)?
         .f_to_kind(Kind::Float)?
         .f_contiguous()?;
-    to.extend_from_slice(as_slice(&values)?);
-    Ok(())
+    let at = to.len();
+    to.resize(at + values.numel(), 0.);
+    Ok(values.f_copy_data(&mut to[at..], values.numel())?)
 }
 
 fn check<E: Plain>(tensor: &Tensor) -> Result<()> {
@@ -126,16 +137,30 @@ mod tests {
     #[test]
     fn writes_through_to_the_tensor() {
         let mut t = Tensor::from_slice(&[1f32, 2., 3.]);
-        as_mut_slice::<f32>(&mut t).unwrap()[1] = 7.;
-        assert_eq!(as_slice::<f32>(&t).unwrap(), [1., 7., 3.]);
+        // SAFETY: `t` is this test's own, and each slice is gone before the next.
+        unsafe {
+            as_mut_slice::<f32>(&mut t).unwrap()[1] = 7.;
+            assert_eq!(as_slice::<f32>(&t).unwrap(), [1., 7., 3.]);
+        }
         assert_eq!(f64::try_from(t.sum(Kind::Float)).unwrap(), 11.);
     }
 
     #[test]
     fn refuses_other_kinds_and_strides() {
-        let t = Tensor::from_slice(&[1i64, 2]);
-        assert!(as_slice::<f32>(&t).is_err());
-        let t = Tensor::from_slice(&[1f32, 2., 3., 4.]).view([2, 2]).tr();
-        assert!(as_slice::<f32>(&t).is_err());
+        let other = Tensor::from_slice(&[1i64, 2]);
+        let turned = Tensor::from_slice(&[1f32, 2., 3., 4.]).view([2, 2]).tr();
+        for t in [other, turned] {
+            // SAFETY: `t` is this test's own.
+            assert!(unsafe { as_slice::<f32>(&t) }.is_err());
+        }
+    }
+
+    #[test]
+    fn values_of_any_kind_and_order_are_appended() {
+        let mut values = vec![9f32];
+        let t = Tensor::from_slice(&[1i64, 2, 3, 4]).view([2, 2]).tr();
+        append(&mut values, &t).unwrap();
+        append(&mut values, &Tensor::from_slice::<f32>(&[])).unwrap();
+        assert_eq!(values, [9., 1., 3., 2., 4.]);
     }
 }

@@ -1,5 +1,4 @@
-//! The bridge between encoded rows and libtorch, and the only place that reads or writes a tensor's memory
-//! directly.
+//! The bridge between encoded rows and libtorch, and the only place that turns a tensor's memory into slices.
 
 pub mod batch;
 pub mod element;

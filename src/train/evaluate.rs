@@ -5,9 +5,7 @@ use super::shard::{Shard, in_shares};
 use super::threads::Workers;
 use crate::error::{Error, Result};
 use crate::feature::{EncodedBatch, Order, RowSet, TaskKind};
-use crate::metric::mae::Mae;
-use crate::metric::normalized_entropy::NormalizedEntropy;
-use crate::metric::{self, Additive};
+use crate::metric::{self, Column, Constants, Metric, Parameter, Rows};
 
 /// What the rows say of one task.
 #[derive(Clone, Debug, Default)]
@@ -18,24 +16,16 @@ pub struct TaskScore {
     pub positives: Option<u64>,
     /// Mean loss.
     pub loss: Option<f64>,
-    /// Area under the ROC curve.
-    pub auc: Option<f64>,
-    /// Mean of the users' AUCs, weighted by their rows.
-    pub gauc: Option<f64>,
-    /// Mean cross entropy.
-    pub log_loss: Option<f64>,
-    /// Expected calibration error.
-    pub calibration_error: Option<f64>,
-    /// Root mean squared error of the probability, or of the number.
-    pub rmse: Option<f64>,
-    /// Mean cross entropy over that of the share of positives.
-    pub normalized_entropy: Option<f64>,
-    /// Mean absolute error of the probability, or of the number.
-    pub mae: Option<f64>,
-    /// Share of rows whose label is the likeliest one.
-    pub accuracy: Option<f64>,
-    /// Mean of the F1s of the labels, each predicted where it is the likeliest one.
-    pub macro_f1: Option<f64>,
+    /// The metrics of EVALUATE's columns, in their order; those that are not defined are not there.
+    pub metrics: Vec<(&'static str, f64)>,
+}
+
+impl TaskScore {
+    /// The metric of that name; none where it is not defined.
+    pub fn metric(&self, name: &str) -> Option<f64> {
+        let found = self.metrics.iter().find(|(metric, _)| *metric == name);
+        found.map(|(_, value)| *value)
+    }
 }
 
 /// Scores of every task over `rows`, in task order. `groups` is the id column of users, for gauc.
@@ -119,48 +109,90 @@ impl Seen {
     /// All metrics; `users` are the rows' groups for gauc.
     fn score(self, kind: &TaskKind, users: Option<&[i32]>) -> TaskScore {
         let mean = |sum: f64| (self.rows > 0).then(|| sum / self.rows as f64);
-        let (labels, outputs) = (&self.labels, self.outputs);
-        let score = TaskScore {
+        let predicted = Predicted::new(kind, self.labels, self.outputs);
+        let metrics = metric::columns().filter_map(|metric| {
+            let value = match metric.column {
+                Column::CrossEntropy if predicted.has_classes() => mean(self.plain),
+                _ => predicted.value(metric, users),
+            };
+            Some((metric.name, value?))
+        });
+        TaskScore {
             rows: self.rows,
+            positives: predicted.positives(),
             loss: mean(self.weighted),
-            ..TaskScore::default()
-        };
-        match kind {
+            metrics: metrics.collect(),
+        }
+    }
+}
+
+/// Labels and predictions of one task as metrics take them.
+struct Predicted {
+    labels: Vec<f32>,
+    /// Whether labels are 0 and 1.
+    is_binary: bool,
+    /// In the order of probabilities, of binary tasks: logits do not tie where probabilities become 1.
+    ranked: Vec<f32>,
+    /// Probabilities or numbers; empty for other tasks.
+    numbers: Vec<f32>,
+    /// The likeliest labels; empty where there are none.
+    classes: Vec<f32>,
+}
+
+impl Predicted {
+    /// The rows of a task of that kind; `outputs` are those of [`Seen`].
+    fn new(kind: &TaskKind, labels: Vec<f32>, outputs: Vec<f32>) -> Self {
+        let (ranked, numbers, classes, labels) = match kind {
             TaskKind::Binary => {
                 let p: Vec<f32> = outputs.iter().map(|x| 1. / (1. + (-x).exp())).collect();
-                let likelier: Vec<f32> = p.iter().map(|&p| likelier(p)).collect();
-                TaskScore {
-                    positives: Some(labels.iter().filter(|&&y| y == 1.).count() as u64),
-                    auc: metric::auc::auc(labels, &outputs),
-                    gauc: users.and_then(|users| metric::gauc::gauc(labels, &outputs, users)),
-                    log_loss: mean(self.plain),
-                    calibration_error: metric::calibration_error::calibration_error(labels, &p),
-                    rmse: metric::rmse::rmse(labels, &p),
-                    normalized_entropy: NormalizedEntropy::of(labels, &p).value(),
-                    mae: Mae::of(labels, &p).value(),
-                    accuracy: metric::accuracy::accuracy(labels, &likelier),
-                    macro_f1: metric::macro_f1::macro_f1(labels, &likelier),
-                    ..score
-                }
+                let likelier = p.iter().map(|&p| likelier(p)).collect();
+                (outputs, p, likelier, labels)
             }
-            TaskKind::MultiClass(_) => TaskScore {
-                log_loss: mean(self.plain),
-                accuracy: metric::accuracy::accuracy(labels, &outputs),
-                macro_f1: metric::macro_f1::macro_f1(labels, &outputs),
-                ..score
-            },
+            TaskKind::MultiClass(_) => (Vec::new(), Vec::new(), outputs, labels),
             TaskKind::Regression(target) => {
                 let restore = |values: &[f32]| -> Vec<f32> {
                     values.iter().map(|&v| target.restore(v) as f32).collect()
                 };
-                let (labels, outputs) = (restore(labels), restore(&outputs));
-                TaskScore {
-                    rmse: metric::rmse::rmse(&labels, &outputs),
-                    mae: Mae::of(&labels, &outputs).value(),
-                    ..score
-                }
+                (Vec::new(), restore(&outputs), Vec::new(), restore(&labels))
             }
+        };
+        Self {
+            labels,
+            is_binary: matches!(kind, TaskKind::Binary),
+            ranked,
+            numbers,
+            classes,
         }
+    }
+
+    fn has_classes(&self) -> bool {
+        !self.classes.is_empty()
+    }
+
+    /// Rows with label 1, of a binary task.
+    fn positives(&self) -> Option<u64> {
+        let positives = self.labels.iter().filter(|&&y| y == 1.);
+        self.is_binary.then(|| positives.count() as u64)
+    }
+
+    /// The metric; none where the task has no such labels or predictions.
+    fn value(&self, metric: &Metric, users: Option<&[i32]>) -> Option<f64> {
+        let has = |parameter| metric.place(parameter).is_some();
+        let scores = if has(Parameter::Score) {
+            &self.ranked
+        } else if has(Parameter::PredictedClass) {
+            &self.classes
+        } else {
+            &self.numbers
+        };
+        if scores.is_empty() || (has(Parameter::BinaryLabel) && !self.is_binary) {
+            return None;
+        }
+        let rows = Rows {
+            groups: users,
+            ..Rows::new(&self.labels, scores)
+        };
+        metric.of(&rows, &Constants::default())
     }
 }
 

@@ -26,8 +26,9 @@ pub struct Fit<'a> {
     pub spec: &'a Spec,
     /// The loss and the kind of each task.
     pub tasks: Vec<(Loss, TaskKind)>,
-    /// First row of each id column in the embedding table.
-    pub offsets: Vec<usize>,
+    /// What a row reads of the embedding table, as [`crate::feature::Layout::leaves`] has it: for the ids, then for each
+    /// list, the first rows of their ranges.
+    pub leaves: Vec<Vec<usize>>,
     /// Rows of the embedding table.
     pub table_rows: usize,
     /// The id column of users, for gauc.
@@ -312,7 +313,7 @@ impl<'a> Trainer<'a> {
                 split: split.to_string(),
                 task: task.name.clone(),
                 loss: score.loss,
-                auc: score.auc,
+                auc: score.metric("auc"),
                 weight,
                 rows: score.rows as i64,
                 seconds,

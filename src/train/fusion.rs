@@ -7,7 +7,7 @@
 //! which saves summing up the table's rows for every task.
 //!
 //! Shapes: T tasks, S gradients of a share (the tasks', then that of what belongs to none and has weight 1),
-//! n elements of all dense weights, B rows of a share, F values of a row, the first E of them embedded.
+//! n elements of all dense weights, B rows of a share's leaf, F values of a row, the first E of them embedded.
 
 use half::bf16;
 use multiversion::multiversion;
@@ -16,12 +16,12 @@ use tch::{Device, Kind, Tensor};
 use super::optimizer::Gradient;
 use super::shard::Gradients;
 use super::threads::Workers;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::tensor::element::{Element, Plain, dot};
 use crate::tensor::memory::{as_mut_slice, as_slice};
 
-/// The gradients of a step as the optimizers take them: of the dense weights, and of each share's rows.
-pub type Sum = (Vec<Vec<Tensor>>, Vec<Option<Tensor>>);
+/// The gradients of a step as the optimizers take them: of the dense weights, and of the leaves of each share.
+pub type Sum = (Vec<Vec<Tensor>>, Vec<Vec<Tensor>>);
 
 /// Compares and sums gradients; keeps its buffers from step to step.
 pub struct Fusion {
@@ -31,8 +31,8 @@ pub struct Fusion {
     shapes: Vec<Vec<i64>>,
     /// n.
     elements: usize,
-    /// E.
-    embedded: usize,
+    /// E of each leaf.
+    embedded: Vec<usize>,
     /// The S gradients of the dense weights, each summed over the shares: `[S, n]`.
     apart: Tensor,
     /// `[n]`.
@@ -46,8 +46,8 @@ const BLOCK: usize = 512;
 type Weight = [f32; 2];
 
 impl Fusion {
-    /// For so many tasks over the weights in `dense`; E is `embedded`.
-    pub fn new(tasks: usize, dense: &[Tensor], embedded: usize) -> Self {
+    /// For so many tasks over the weights in `dense`; E of each leaf is in `embedded`.
+    pub fn new(tasks: usize, dense: &[Tensor], embedded: Vec<usize>) -> Self {
         let empty = || Tensor::zeros([0], (Kind::Float, Device::Cpu));
         Self {
             tasks,
@@ -136,7 +136,9 @@ impl Fusion {
         let part = elements.div_ceil(workers.count()).max(1);
         let mut parts: Vec<Vec<&mut [f32]>> = Vec::new();
         parts.resize_with(elements.div_ceil(part), Vec::new);
-        for row in as_mut_slice(&mut self.apart)?.chunks_exact_mut(elements.max(1)) {
+        // SAFETY: what is summed up here is nobody else's.
+        let apart = unsafe { as_mut_slice(&mut self.apart)? };
+        for row in apart.chunks_exact_mut(elements.max(1)) {
             for (parts, elements) in parts.iter_mut().zip(row.chunks_mut(part)) {
                 parts.push(elements);
             }
@@ -147,20 +149,22 @@ impl Fusion {
             add_up(i * part, &mut rows, &weights, &mut products);
             Ok(products)
         })?;
-        let embedded = self.embedded;
-        let shares = gradients.iter().map(|share| inputs(&share[..tasks]));
-        let shares = shares.collect::<Result<_>>()?;
-        let of_fields = workers.run(shares, |fields: Option<Inputs>| {
+        let mut leaves = Vec::new();
+        for share in gradients {
+            for (leaf, &embedded) in self.embedded.iter().enumerate() {
+                leaves.push((inputs(&share[..tasks], leaf)?, embedded));
+            }
+        }
+        let of_leaves = workers.run(leaves, |(rows, embedded): (Inputs, usize)| {
             let mut products = vec![0.; tasks * tasks];
-            match fields {
-                Some(Inputs::Full(rows)) => compare_rows(&rows, embedded, &mut products),
-                Some(Inputs::Half(rows)) => compare_rows(&rows, embedded, &mut products),
-                None => {}
+            match rows {
+                Inputs::Full(rows) => compare_rows(&rows, embedded, &mut products),
+                Inputs::Half(rows) => compare_rows(&rows, embedded, &mut products),
             }
             Ok(products)
         })?;
         let mut sum = vec![0.; tasks * tasks];
-        for products in of_dense.iter().chain(&of_fields) {
+        for products in of_dense.iter().chain(&of_leaves) {
             for (sum, product) in sum.iter_mut().zip(products) {
                 *sum += product;
             }
@@ -178,7 +182,8 @@ impl Fusion {
             for share in gradients {
                 for (found, gradients) in found.iter_mut().zip(share) {
                     if gradients.dense[i].defined() {
-                        found.push(Gradient::new(&gradients.dense[i])?);
+                        // SAFETY: no pass runs while its gradients are compared, and nobody else writes to them.
+                        found.push(unsafe { Gradient::new(&gradients.dense[i])? });
                     }
                 }
             }
@@ -199,34 +204,47 @@ impl Fusion {
         gradients: Vec<Vec<Gradients>>,
         weights: &[Weight],
         workers: &Workers,
-    ) -> Result<Vec<Option<Tensor>>> {
+    ) -> Result<Vec<Vec<Tensor>>> {
         let (tasks, elements) = (self.tasks, self.elements);
-        let rows = as_slice::<f32>(&self.apart)?;
+        // SAFETY: the gradients and their sum have memory of their own; the optimizers, which borrowed the last sum,
+        // are done with it.
+        let (rows, sums) = unsafe {
+            let rows = as_slice::<f32>(&self.apart)?;
+            (rows, as_mut_slice::<f32>(&mut self.sum)?)
+        };
         let rows: Vec<_> = rows.chunks_exact(elements.max(1)).collect();
         let part = elements.div_ceil(workers.count()).max(1);
-        let sums = as_mut_slice::<f32>(&mut self.sum)?.chunks_mut(part);
+        let sums = sums.chunks_mut(part);
         workers.run(sums.enumerate().collect(), |(i, sums)| {
             let from = i * part;
             let rows: Vec<_> = rows.iter().map(|r| &r[from..from + sums.len()]).collect();
             blend(sums, &rows, tasks, weights);
             Ok(())
         })?;
-        let mut fields = Vec::with_capacity(gradients.len());
-        for share in gradients {
-            fields.push(share.into_iter().filter_map(|g| g.fields).collect());
+        let (shares, of_share) = (gradients.len(), self.embedded.len());
+        let mut leaves = Vec::with_capacity(shares * of_share);
+        for mut share in gradients {
+            for leaf in 0..of_share {
+                let take =
+                    |g: &mut Gradients| std::mem::replace(&mut g.leaves[leaf], Tensor::new());
+                leaves.push(share.iter_mut().map(take).collect());
+            }
         }
-        workers.run(fields, |fields: Vec<Tensor>| {
-            let mut fields = fields.into_iter();
-            let Some(mut first) = fields.next() else {
-                return Ok(None);
+        let sums = workers.run(leaves, |gradients: Vec<Tensor>| {
+            let mut gradients = gradients.into_iter();
+            let Some(mut first) = gradients.next() else {
+                return Err(Error::internal("a leaf without gradients"));
             };
-            let others: Vec<_> = fields.collect();
+            let others: Vec<_> = gradients.collect();
             match first.kind() {
                 Kind::BFloat16 => sum_rows::<bf16>(&mut first, &others, weights)?,
                 _ => sum_rows::<f32>(&mut first, &others, weights)?,
             }
-            Ok(Some(first))
-        })
+            Ok(first)
+        })?;
+        let mut sums = sums.into_iter();
+        let share = |_| sums.by_ref().take(of_share).collect();
+        Ok((0..shares).map(share).collect())
     }
 
     fn gram_by_operators(&mut self, gradients: &[Vec<Gradients>]) -> Result<Vec<f64>> {
@@ -250,13 +268,12 @@ impl Fusion {
         let shared = self.apart.f_narrow(0, 0, self.tasks as i64)? * self.shared()?;
         let mut products = shared.f_mm(&shared.f_tr()?)?;
         for share in gradients {
-            let fields = share[..self.tasks].iter().filter_map(|g| g.fields.as_ref());
-            let rows = fields.map(|fields| {
-                let embedded = fields.f_narrow(1, 0, self.embedded as i64)?;
-                embedded.f_reshape([-1])?.f_to_kind(Kind::Float)
-            });
-            let rows = rows.collect::<std::result::Result<Vec<_>, _>>()?;
-            if !rows.is_empty() {
+            for (leaf, embedded) in self.embedded.iter().enumerate() {
+                let rows = share[..self.tasks].iter().map(|g| {
+                    let embedded = g.leaves[leaf].f_narrow(1, 0, *embedded as i64)?;
+                    embedded.f_reshape([-1])?.f_to_kind(Kind::Float)
+                });
+                let rows = rows.collect::<std::result::Result<Vec<_>, _>>()?;
                 let rows = Tensor::f_stack(&rows, 0)?;
                 products = products.f_add(&rows.f_mm(&rows.f_tr()?)?)?;
             }
@@ -276,7 +293,7 @@ impl Fusion {
         &mut self,
         gradients: &[Vec<Gradients>],
         weights: &[Weight],
-    ) -> Result<Vec<Option<Tensor>>> {
+    ) -> Result<Vec<Vec<Tensor>>> {
         let sum = |side: usize| {
             let weights: Vec<_> = weights.iter().map(|weight| weight[side]).collect();
             let weights = Tensor::f_from_slice(&weights)?.f_to_device(self.device)?;
@@ -290,17 +307,19 @@ impl Fusion {
         self.sum = sum(0)?.f_where_self(&self.shared()?, &sum(1)?)?;
         let mut all = Vec::with_capacity(gradients.len());
         for share in gradients {
-            let mut sum: Option<Tensor> = None;
-            for (gradients, [weight, _]) in share.iter().zip(weights) {
-                if let Some(fields) = &gradients.fields {
-                    let part = fields.f_mul_scalar(f64::from(*weight))?;
+            let sum = |leaf: usize| {
+                let mut sum: Option<Tensor> = None;
+                for (gradients, [weight, _]) in share.iter().zip(weights) {
+                    let part = gradients.leaves[leaf].f_mul_scalar(f64::from(*weight))?;
                     sum = Some(match sum {
                         Some(sum) => sum.f_add(&part)?,
                         None => part,
                     });
                 }
-            }
-            all.push(sum);
+                sum.ok_or_else(|| Error::internal("a leaf without gradients"))
+            };
+            let sums = (0..self.embedded.len()).map(sum);
+            all.push(sums.collect::<Result<_>>()?);
         }
         Ok(all)
     }
@@ -321,19 +340,17 @@ enum Inputs<'a> {
     Half(Vec<std::slice::ChunksExact<'a, bf16>>),
 }
 
-/// None without id columns.
-fn inputs(gradients: &[Gradients]) -> Result<Option<Inputs<'_>>> {
-    fn rows<E: Plain>(fields: &Tensor) -> Result<std::slice::ChunksExact<'_, E>> {
-        Ok(as_slice::<E>(fields)?.chunks_exact(fields.size()[1] as usize))
+/// Those of one leaf.
+fn inputs(gradients: &[Gradients], leaf: usize) -> Result<Inputs<'_>> {
+    fn rows<E: Plain>(leaf: &Tensor) -> Result<std::slice::ChunksExact<'_, E>> {
+        // SAFETY: no pass runs while its gradients are compared, and nobody else writes to them.
+        let values = unsafe { as_slice::<E>(leaf)? };
+        Ok(values.chunks_exact(leaf.size()[1] as usize))
     }
-    let fields = gradients.iter().filter_map(|g| g.fields.as_ref());
-    let fields: Vec<_> = fields.collect();
-    let kind = fields.first().map(|fields| fields.kind());
-    let fields = fields.into_iter();
-    Ok(match kind {
-        Some(Kind::BFloat16) => Some(Inputs::Half(fields.map(rows).collect::<Result<_>>()?)),
-        Some(_) => Some(Inputs::Full(fields.map(rows).collect::<Result<_>>()?)),
-        None => None,
+    let leaves = gradients.iter().map(|g| &g.leaves[leaf]);
+    Ok(match gradients.first().map(|g| g.leaves[leaf].kind()) {
+        Some(Kind::BFloat16) => Inputs::Half(leaves.map(rows).collect::<Result<_>>()?),
+        _ => Inputs::Full(leaves.map(rows).collect::<Result<_>>()?),
     })
 }
 
@@ -428,9 +445,12 @@ fn blend(sums: &mut [f32], rows: &[&[f32]], tasks: usize, weights: &[Weight]) {
 
 /// Sums `first` and `others` by their weights, to `first`.
 fn sum_rows<E: Element>(first: &mut Tensor, others: &[Tensor], weights: &[Weight]) -> Result<()> {
-    let others = others.iter().map(as_slice::<E>);
-    let others = others.collect::<Result<Vec<_>>>()?;
-    blend_rows(as_mut_slice::<E>(first)?, &others, weights);
+    // SAFETY: every task's gradient has memory of its own, and no pass runs while they are summed.
+    unsafe {
+        let others = others.iter().map(|other| as_slice::<E>(other));
+        let others = others.collect::<Result<Vec<_>>>()?;
+        blend_rows(as_mut_slice::<E>(first)?, &others, weights);
+    }
     Ok(())
 }
 
@@ -466,7 +486,7 @@ mod tests {
                 Tensor::from_slice(&dense).view([2, 2]),
                 own.map_or_else(Tensor::new, |own| Tensor::from_slice(&[own; 700])),
             ],
-            fields: Some(Tensor::from_slice(&fields).view([1, 3])),
+            leaves: vec![Tensor::from_slice(&fields).view([1, 3])],
         };
         vec![
             vec![
@@ -490,7 +510,7 @@ mod tests {
         let dense: Vec<_> = given[0][1].dense.iter().map(Tensor::zeros_like).collect();
         let weights = [[10., 1.], [100., 2.], [1., 1.]];
         for in_place in [true, false] {
-            let mut fusion = Fusion::new(2, &dense, 2);
+            let mut fusion = Fusion::new(2, &dense, vec![2]);
             let gram = match in_place {
                 true => fusion.gram_in_place(&given, &workers).unwrap(),
                 false => fusion.gram_by_operators(&given).unwrap(),

@@ -6,7 +6,7 @@ use tch::{Device, Tensor};
 
 use super::fit::Fit;
 use super::fusion::{Fusion, Sum};
-use super::optimizer::{DenseOptimizer, Ids, RowOptimizer};
+use super::optimizer::{DenseOptimizer, Ids, Leaf, RowOptimizer};
 use super::running::Running;
 use super::shard::{Gradients, Shard, Step, in_shares};
 use super::threads::Workers;
@@ -49,12 +49,28 @@ impl Rows<'_> {
         }
     }
 
-    /// `[B, C]`.
-    fn ids(&self) -> Ids<'_> {
-        match self {
-            Self::Encoded(encoded) => Ids::Host(&encoded.ids),
-            Self::Resident(batch, _) => Ids::Device(batch.ids.flatten(0, -1)),
-        }
+    /// What a network reads of the table: the ids, `[B, C]`, then the values of each list; and no gradients
+    /// yet.
+    fn leaves(&self) -> Vec<Leaf<'_>> {
+        let (ids, lists): (_, Vec<_>) = match self {
+            Self::Encoded(encoded) => {
+                let ids = (!encoded.ids.is_empty()).then_some(Ids::Host(&encoded.ids));
+                let lists = encoded.lists.iter().map(|lists| Ids::Host(lists.values()));
+                (ids, lists.collect())
+            }
+            Self::Resident(batch, _) => {
+                let has_ids = batch.ids.size()[1] > 0;
+                let ids = has_ids.then(|| Ids::Device(batch.ids.flatten(0, -1)));
+                let lists = batch.lists.iter();
+                let lists = lists.map(|lists| Ids::Device(lists.values.shallow_clone()));
+                (ids, lists.collect())
+            }
+        };
+        let leaf = |ids| Leaf {
+            ids,
+            gradients: Vec::new(),
+        };
+        ids.into_iter().chain(lists).map(leaf).collect()
     }
 }
 
@@ -107,8 +123,9 @@ impl Learner {
             .map(|_| Shard::new(architecture, spec, rows, &working, &losses, device))
             .collect::<Result<Vec<_>>>()?;
         let fusion = (strategy.reads == Reads::Gradients).then(|| {
-            let embedded = spec.id_columns * fit.architecture.row_width(spec);
-            Fusion::new(tasks, &dense, embedded as usize)
+            let width = fit.architecture.row_width(spec) as usize;
+            let embedded = fit.leaves.iter().map(|columns| columns.len() * width);
+            Fusion::new(tasks, &dense, embedded.collect())
         });
         let factor = |task| options.loss_weights.get(task).copied().unwrap_or(1.);
         Ok(Self {
@@ -126,7 +143,7 @@ impl Learner {
                 options.table_learn_rate(),
                 options.l2_reg,
                 network.table(),
-                fit.offsets.clone(),
+                &fit.leaves,
             ),
             weighting: (strategy.build)(&setup),
             reads: strategy.reads,
@@ -163,15 +180,20 @@ impl Learner {
         };
         let gradients = shares.iter_mut().map(|s| std::mem::take(&mut s.gradients));
         let gradients: Vec<_> = gradients.collect();
-        let (weights, (dense, fields)) = match &before {
+        let (weights, (dense, of_shares)) = match &before {
             Some(weights) => {
                 let only = gradients.into_iter().flatten();
-                (weights.clone(), only.map(|g| (g.dense, g.fields)).unzip())
+                (weights.clone(), only.map(|g| (g.dense, g.leaves)).unzip())
             }
             None => self.fuse(gradients, &losses)?,
         };
-        let fields: Vec<_> = fields.into_iter().flatten().collect();
-        self.table.step(rows.ids(), &fields, &self.workers)?;
+        let mut leaves = rows.leaves();
+        for of_share in of_shares {
+            for (leaf, gradients) in leaves.iter_mut().zip(of_share) {
+                leaf.gradients.push(gradients);
+            }
+        }
+        self.table.step(&leaves, &self.workers)?;
         self.dense.step(&dense, &self.workers)?;
         if self.reads != Reads::Epochs {
             self.weighting.after_step(&losses);

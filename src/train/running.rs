@@ -7,7 +7,7 @@ use super::loss::Loss;
 use super::shard::Share;
 use crate::error::{Error, Result};
 use crate::feature::TaskKind;
-use crate::metric;
+use crate::metric::{self, Constants, Rows};
 use crate::tensor::memory::append;
 
 /// What a share left on its device.
@@ -154,11 +154,17 @@ impl Running {
                 rows: self.rows[task],
                 positives: self.positives[task],
                 loss,
-                auc: self.positives[task]
-                    .and_then(|_| metric::auc::auc(&self.labels[task], &self.logits[task])),
-                ..TaskScore::default()
+                metrics: self.auc(task).into_iter().collect(),
             })
             .collect()
+    }
+
+    /// The AUC of a binary task over the rows that are kept.
+    fn auc(&self, task: usize) -> Option<(&'static str, f64)> {
+        self.positives[task]?;
+        let auc = metric::named("auc")?;
+        let rows = Rows::new(&self.labels[task], &self.logits[task]);
+        Some((auc.name, auc.of(&rows, &Constants::default())?))
     }
 }
 

@@ -15,8 +15,9 @@ use super::loss::Loss;
 use super::threads::Workers;
 use crate::error::Result;
 use crate::feature::EncodedBatch;
-use crate::layer::{Draws, Mode, Params, Seen, Tape, Workspace};
+use crate::layer::{Mode, Params, Seen, Tape, Workspace};
 use crate::model::{Architecture, Network, Spec, TABLE};
+use crate::random::Words;
 use crate::tensor::batch::Batch;
 use crate::tensor::memory::append;
 
@@ -61,8 +62,9 @@ pub struct Share {
 pub struct Gradients {
     /// Of the dense weights, by name; undefined where the loss does not depend on one.
     pub dense: Vec<Tensor>,
-    /// Of the network's input, contiguous: `[B, F]`; none without id columns.
-    pub fields: Option<Tensor>,
+    /// Of what the network has read of the table, contiguous: of its input, `[B, F]`, where there are id
+    /// columns, then of the values of each list, `[V, D]`.
+    pub leaves: Vec<Tensor>,
 }
 
 impl Shard {
@@ -100,7 +102,7 @@ impl Shard {
         self.workspace.start();
         let mode = Mode::Apply(&self.workspace);
         let batch = Batch::rows(encoded, rows, self.device)?;
-        let input = self.network.embed(&batch.ids, &batch.numbers, mode)?;
+        let input = self.network.embed(&batch, mode)?;
         let logits = self.network.logits(&input, &self.tasks, mode)?;
         let mut all = vec![Vec::new(); logits.len()];
         for (values, logits) in all.iter_mut().zip(&logits) {
@@ -120,7 +122,7 @@ impl Shard {
     /// `Torch` when the device has no memory left.
     pub fn run(&mut self, step: &Step, batch: Batch, index: u64) -> Result<Share> {
         let tape = self.tape(step, index);
-        let (flat, logits, losses) = self.forward(step, &batch, &tape)?;
+        let (read, logits, losses) = self.forward(step, &batch, &tape)?;
         let penalties = tape.penalties().into_iter();
         let penalty = penalties
             .chain(self.network.penalty(&logits)?)
@@ -140,25 +142,22 @@ impl Shard {
                 losses.chain(penalty).collect()
             }
         };
-        let mut leaves: Vec<Tensor> = self.leaves.iter().map(Tensor::shallow_clone).collect();
-        let has_ids = flat.requires_grad();
-        if has_ids {
-            leaves.push(flat.shallow_clone());
-        }
+        let leaves = self.leaves.iter().chain(&read).map(Tensor::shallow_clone);
+        let leaves: Vec<_> = leaves.collect();
         let losses = losses.iter().map(Tensor::detach).collect();
         let logits = logits.iter().map(Tensor::detach).collect();
         let seen = tape.seen();
         let walks = tape.backward_each(&roots, &leaves)?;
         let gradients = walks.into_iter().map(|mut dense| {
-            let fields = has_ids.then(|| dense.pop()).flatten();
-            let fields = fields.map(|fields| match fields.defined() {
-                true => fields.f_contiguous(),
-                false => flat.f_zeros_like(),
+            let found = dense.split_off(self.leaves.len());
+            let leaves = found.iter().zip(&read).map(|(found, read)| {
+                Ok(match found.defined() {
+                    true => found.f_contiguous()?,
+                    false => read.f_zeros_like()?,
+                })
             });
-            Ok(Gradients {
-                fields: fields.transpose()?,
-                dense,
-            })
+            let leaves = leaves.collect::<Result<_>>()?;
+            Ok(Gradients { dense, leaves })
         });
         Ok(Share {
             losses,
@@ -183,20 +182,24 @@ impl Shard {
     fn tape(&self, step: &Step, index: u64) -> Tape<'_> {
         self.workspace.start();
         let [seed, epoch, number] = step.seed;
-        let draws = Draws::new(&[seed, epoch, number, index]);
+        let draws = Words::new(&[seed, epoch, number, index]);
         Tape::new(draws, &self.workspace).at(step.progress)
     }
 
-    /// The network's input, the logits of all tasks, and the losses.
+    /// What the network has read of the table, the logits of all tasks, and the losses.
     fn forward(
         &self,
         step: &Step,
         batch: &Batch,
         tape: &Tape,
-    ) -> Result<(Tensor, Vec<Tensor>, Vec<Tensor>)> {
+    ) -> Result<(Vec<Tensor>, Vec<Tensor>, Vec<Tensor>)> {
         let mode = Mode::Train(tape);
-        let input = self.network.embed(&batch.ids, &batch.numbers, mode)?;
-        let flat = input.flat.set_requires_grad(batch.ids.size()[1] > 0);
+        let input = self.network.embed(batch, mode)?;
+        let flat = (batch.ids.size()[1] > 0).then_some(&input.flat);
+        let read = flat
+            .into_iter()
+            .chain(input.lists.iter().map(|l| &l.values));
+        let read = read.map(|leaf| leaf.set_requires_grad(true)).collect();
         let logits = self.network.logits(&input, &self.tasks, mode)?;
         let losses = logits
             .iter()
@@ -209,7 +212,7 @@ impl Shard {
                 Ok(sum.f_div_scalar(inside.max(1) as f64)?)
             })
             .collect::<Result<_>>()?;
-        Ok((flat, logits, losses))
+        Ok((read, logits, losses))
     }
 }
 

@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
+use crate::time::{answered_soon, wait_until};
+
 /// A folder to work in, which is the home of the program too.
 struct Place {
     folder: TempDir,
@@ -342,11 +344,7 @@ fn signals_end_it_within_a_second() {
             (Some(status), "cancelled\n")
         );
         assert_eq!(rest, "");
-        assert!(
-            sent.elapsed() < Duration::from_secs(2),
-            "{:?}",
-            sent.elapsed()
-        );
+        answered_soon(sent);
     }
 }
 
@@ -450,21 +448,18 @@ impl Terminal {
 
     /// Waits until `text` appears and returns what came up to its end.
     fn wait_for(&mut self, text: &str) -> String {
-        let started = Instant::now();
-        loop {
+        let mut found = String::new();
+        wait_until(&format!("no {text:?}"), || {
             let screen = self.screen.lock().unwrap().clone();
             let new = screen.get(self.seen..).unwrap_or_default();
-            if let Some(at) = new.find(text) {
-                let end = at + text.len();
-                self.seen += end;
-                return new[..end].to_string();
+            match new.find(text) {
+                Some(at) => found = new[..at + text.len()].to_string(),
+                None => return false,
             }
-            assert!(
-                started.elapsed() < Duration::from_secs(20),
-                "no {text:?} in {new:?}"
-            );
-            std::thread::sleep(Duration::from_millis(20));
-        }
+            true
+        });
+        self.seen += found.len();
+        found
     }
 
     /// Types a line at the prompt and returns what is shown up to the next `text`.
@@ -519,11 +514,7 @@ fn the_shell_goes_on_after_ctrl_c() {
     let pressed = Instant::now();
     terminal.press("\x03");
     terminal.wait_for("cancelled");
-    assert!(
-        pressed.elapsed() < Duration::from_secs(2),
-        "{:?}",
-        pressed.elapsed()
-    );
+    answered_soon(pressed);
     terminal.wait_for(PROMPT);
     // At the prompt it throws the line away.
     terminal.press("SELECT 'thrown away'");
@@ -723,14 +714,7 @@ fn a_cancelled_score_leaves_nothing() {
         "o.parquet",
     ];
     let child = place.command(&score).spawn().unwrap();
-    let started = Instant::now();
-    while place.files() == before {
-        assert!(
-            started.elapsed() < Duration::from_secs(20),
-            "it never began to write"
-        );
-        std::thread::sleep(Duration::from_millis(5));
-    }
+    wait_until("it never began to write", || place.files() != before);
     let sent = Instant::now();
     send("-INT", &child);
     let ran: Ran = child.wait_with_output().unwrap().into();
@@ -738,11 +722,7 @@ fn a_cancelled_score_leaves_nothing() {
         (ran.status, ran.stderr.as_str()),
         (Some(130), "cancelled\n")
     );
-    assert!(
-        sent.elapsed() < Duration::from_secs(2),
-        "{:?}",
-        sent.elapsed()
-    );
+    answered_soon(sent);
     assert_eq!(place.files(), before);
 }
 
@@ -768,11 +748,7 @@ fn a_cancelled_training_leaves_no_model() {
         (ran.status, ran.stderr.as_str()),
         (Some(130), "cancelled\n")
     );
-    assert!(
-        sent.elapsed() < Duration::from_secs(2),
-        "{:?}",
-        sent.elapsed()
-    );
+    answered_soon(sent);
     let ran = place.run(&["--format", "csv", "-c", "SHOW MODELS"]);
     assert_eq!(
         (ran.status, ran.stdout.lines().count()),
@@ -801,14 +777,7 @@ fn a_cancelled_generator_goes_on_from_its_checkpoint() {
     rows(7);
     let child = place.command(&["-c", &sql("")]).spawn().unwrap();
     let checkpoint = place.path().join("models/.checkpoint-g");
-    let started = Instant::now();
-    while !checkpoint.exists() {
-        assert!(
-            started.elapsed() < Duration::from_secs(60),
-            "it kept nothing"
-        );
-        std::thread::sleep(Duration::from_millis(2));
-    }
+    wait_until("it kept nothing", || checkpoint.exists());
     send("-INT", &child);
     let ran: Ran = child.wait_with_output().unwrap().into();
     let lines: Vec<_> = ran.stderr.lines().collect();
@@ -851,6 +820,50 @@ fn a_cancelled_generator_goes_on_from_its_checkpoint() {
         "{}",
         again.stderr
     );
+}
+
+/// Where nobody says a precision, a training goes on in that of its checkpoint, though it would begin in another.
+#[test]
+fn a_resumed_training_keeps_the_precision_of_its_checkpoint() {
+    let place = Place::new();
+    let images = "COPY (SELECT arrow_cast(array_agg((i * 31 + n * 7) % 256 ORDER BY n), 'FixedSizeList(64, UInt8)') \
+                  AS pixels FROM generate_series(1, 100) AS t(i), generate_series(0, 63) AS s(n) GROUP BY i) \
+                  TO 'images.parquet'";
+    let ran = place.run(&["-c", images]);
+    assert_eq!(ran.status, Some(0), "{}", ran.stderr);
+    let sql = |name: &str, epochs: u32, options: &str| {
+        format!(
+            "CREATE MODEL {name} OPTIONS (model_type = 'image_gan', batch_size = 50, epochs = {epochs}{options}) \
+             AS SELECT pixels FROM 'images.parquet'"
+        )
+    };
+    let trained_in = |statement: &str, name: &str| {
+        let show = format!("SELECT value FROM ml_describe('{name}') WHERE property = 'precision'");
+        let ran = place.run(&["--format", "csv", "-c", &format!("{statement}; {show}")]);
+        assert_eq!(ran.status, Some(0), "{}", ran.stderr);
+        ran.stdout.lines().last().unwrap_or_default().to_string()
+    };
+    let own = trained_in(&sql("plain", 1, ""), "plain");
+    let other = match own.as_str() {
+        "float32" => "bfloat16",
+        _ => "float32",
+    };
+    let begin = format!("SET sqltorch.precision = '{other}'; {}", sql("g", 4, ""));
+    let child = place.command(&["-c", &begin]).spawn().unwrap();
+    let checkpoint = place.path().join("models/.checkpoint-g");
+    wait_until("it kept nothing", || checkpoint.exists());
+    send("-INT", &child);
+    let ran: Ran = child.wait_with_output().unwrap().into();
+    assert_eq!(ran.status, Some(130), "{}", ran.stderr);
+    let said = format!(", resume = true, precision = '{own}'");
+    let ran = place.run(&["-c", &sql("g", 4, &said)]);
+    assert!(
+        ran.stderr
+            .contains(&format!("had another precision, \"{other}\"")),
+        "{}",
+        ran.stderr
+    );
+    assert_eq!(trained_in(&sql("g", 4, ", resume = true"), "g"), other);
 }
 
 #[test]

@@ -6,6 +6,8 @@ use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::Float32Type;
 use sqltorch::Engine;
 
+use crate::time::wait_until;
+
 const LOGS: &str = "CREATE TABLE logs AS SELECT i % 40 AS user_id, (i % 10) / 10.0 AS price, \
      CASE WHEN i % 40 < 15 THEN 1 ELSE 0 END AS click FROM generate_series(1, 400) AS t(i)";
 
@@ -205,17 +207,13 @@ async fn a_cancelled_training_leaves_no_version() {
         .unwrap();
     stream.next().await.unwrap().unwrap();
     drop(stream);
-    let start = std::time::Instant::now();
     let drafts = || {
         let entries = std::fs::read_dir(folder.path()).unwrap();
         entries
             .filter(|e| e.as_ref().unwrap().path().is_dir())
             .count()
     };
-    while drafts() > 0 {
-        assert!(start.elapsed().as_secs() < 10, "the draft is still there");
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-    }
+    wait_until("the draft is still there", || drafts() == 0);
     assert!(engine.model_names().is_empty());
     run(&engine, &create("m", 7)).await.unwrap();
 }

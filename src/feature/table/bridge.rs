@@ -7,9 +7,9 @@ use arrow::datatypes::{DataType, Float32Type};
 use super::codec::{Coded, UnitKind};
 use super::condition::Allowed;
 use super::decode::Decoder;
-use super::draw::Draws;
 use crate::error::{Error, Result};
 use crate::feature::{EncodedBatch, Encoder, TaskKind};
+use crate::random::Draws;
 
 /// A task of a predictor that is a label of the rows.
 pub struct SharedTask {

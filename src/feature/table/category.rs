@@ -9,10 +9,10 @@ use arrow::compute::take;
 use arrow::datatypes::DataType;
 use serde::{Deserialize, Serialize};
 
-use super::draw::{Draws, sums};
 use super::value::from_texts;
 use crate::error::Result;
-use crate::feature::hash::text_hash;
+use crate::feature::vocabulary::hash::text_hash;
+use crate::random::{Draws, sums};
 
 /// The values of a column.
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -8,14 +8,14 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use serde::{Deserialize, Serialize};
 
 use super::category::Category;
-use super::draw::Draws;
 use super::number::{Number, Piece, Spans};
 use super::roles::{How, TableColumn, TableSpec};
 use super::value::{is_number, to_numbers, to_texts};
 use crate::error::{Error, Result};
-use crate::feature::label::check_binary;
-use crate::feature::spec::Role;
+use crate::feature::column::spec::Role;
+use crate::feature::value::label::check_binary;
 use crate::feature::{FeatureInfo, numbers};
+use crate::random::Draws;
 
 /// Different numbers of a column that are still taken as categories.
 const FEW: usize = 50;

@@ -10,8 +10,8 @@ use super::category::Category;
 use super::codec::{Codec, Coding, Column, UnitKind};
 use super::value::{cast, to_texts};
 use crate::error::{Error, Result};
-use crate::feature::class::{Class, value_type};
-use crate::feature::spec::find_name;
+use crate::feature::column::spec::find_name;
+use crate::feature::value::class::{Class, value_type};
 
 /// Values shown in an error.
 const SHOWN: usize = 20;

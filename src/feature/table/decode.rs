@@ -6,9 +6,9 @@ use arrow::datatypes::{DataType, SchemaRef};
 use super::category::Values;
 use super::codec::{Codec, Coded, Coding, Column, UnitKind};
 use super::condition::Allowed;
-use super::draw::Draws;
 use super::value::{cast, from_numbers};
 use crate::error::{Error, Result};
+use crate::random::Draws;
 
 /// Codes on their way back, with the values at hand.
 pub struct Decoder {

@@ -161,7 +161,7 @@ pub(super) fn responsibilities(mixture: &[Component], x: f64, shares: &mut [f64]
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::feature::table::Draws;
+    use crate::random::Draws;
 
     #[test]
     fn finds_the_components_of_a_known_mixture() {
@@ -169,7 +169,7 @@ mod tests {
         let truth = [(0.6, -4., 1.), (0.4, 6., 0.5)];
         let numbers: Vec<_> = (0..5_000)
             .map(|_| {
-                let (_, mean, std) = truth[usize::from(draws.unit() > 0.6)];
+                let (_, mean, std) = truth[usize::from(draws.open_unit() > 0.6)];
                 mean + std * draws.normal()
             })
             .collect();

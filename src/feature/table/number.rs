@@ -8,10 +8,9 @@ use std::collections::{BTreeSet, HashMap};
 
 use serde::{Deserialize, Serialize};
 
-use super::draw::{Draws, sums};
 use super::mixture::{self, responsibilities};
-use super::normal;
 use super::value::Numbers;
+use crate::random::{Draws, quantile, share_below, sums};
 
 /// Share of the numbers that a value must have to get a slot.
 const SPIKE: f64 = 0.05;
@@ -114,7 +113,7 @@ impl Number {
             .enumerate()
             .filter_map(|(row, x)| {
                 let x = x.filter(|x| !spikes.contains(x))?;
-                Some((row, x + grid.width() * (draws.unit() - 0.5)))
+                Some((row, x + grid.width() * (draws.open_unit() - 0.5)))
             })
             .collect();
         let members = match spans {
@@ -129,7 +128,7 @@ impl Number {
             members.sort_unstable_by(|a, b| a.1.total_cmp(&b.1).then(a.0.cmp(&b.0)));
             let n = members.len();
             for (rank, (row, _)) in members.iter().enumerate() {
-                places[*row] = normal::quantile((rank as f64 + 0.5) / n as f64) as f32;
+                places[*row] = quantile((rank as f64 + 0.5) / n as f64) as f32;
             }
             let knots = KNOTS.min(n.max(2));
             let knot = |k: usize| members[((n - 1) * k + (knots - 1) / 2) / (knots - 1)].1;
@@ -274,7 +273,7 @@ fn between(others: &[(usize, f64)], spikes: &[f64]) -> Vec<Vec<(usize, f64)>> {
 /// The number at a place in a span.
 fn along(knots: &[f64], place: f32) -> f64 {
     let last = knots.len() - 1;
-    let at = normal::share_below(f64::from(place)).clamp(0., 1.) * last as f64;
+    let at = share_below(f64::from(place)).clamp(0., 1.) * last as f64;
     let below = (at as usize).min(last - 1);
     knots[below] + (knots[below + 1] - knots[below]) * (at - below as f64)
 }

@@ -4,10 +4,11 @@ use arrow::datatypes::{DataType, Field, Schema};
 
 use super::value;
 use crate::error::{Error, Result};
-use crate::feature::class::Class;
-use crate::feature::infer::{Named, reject_duplicate_names, tasks};
-use crate::feature::layout::TaskKind;
-use crate::feature::spec::{ColumnOptions, Kind, Role, find_name};
+use crate::feature::column::Single;
+use crate::feature::column::infer::{Named, reject_duplicate_names, tasks};
+use crate::feature::column::spec::{ColumnOptions, Role, find_name};
+use crate::feature::rows::layout::TaskKind;
+use crate::feature::value::class::Class;
 
 /// The columns that are generated, before anything is fitted.
 #[derive(Clone, Debug)]
@@ -90,14 +91,20 @@ impl TableSpec {
             }
             let asked =
                 |names: &[String]| find_name(names.iter().map(|n| &n[..]), field.name()).is_some();
-            let how = match (label.map(|label| &tasks[label].kind), decided.kind) {
+            let how = match (label.map(|label| &tasks[label].kind), decided.single()) {
                 (Some(TaskKind::Regression(_)), _) => How::Number,
-                (Some(_), _) | (None, Kind::Category | Kind::Ignored) => How::Category,
+                (Some(_), _) | (None, Some(Single::Category)) => How::Category,
+                // NULL in every row.
+                (None, None) if !decided.is_input() && decided.role == Role::Feature => {
+                    How::Category
+                }
                 // BOOLEAN, which other models read as a number where they are asked to.
-                (None, Kind::Number) if !value::is_number(field.data_type()) => How::Category,
-                (None, Kind::Number) if asked(&options.numeric_cols) => How::Number,
-                (None, Kind::Number | Kind::Time) => How::Either,
-                (None, _) => return Err(unusable(field)),
+                (None, Some(Single::Number)) if !value::is_number(field.data_type()) => {
+                    How::Category
+                }
+                (None, Some(Single::Number)) if asked(&options.numeric_cols) => How::Number,
+                (None, Some(Single::Number | Single::Time)) => How::Either,
+                (None, None) => return Err(unusable(field)),
             };
             if !can_be(how, field.data_type()) {
                 return Err(unusable(field));

@@ -10,7 +10,8 @@ use arrow::datatypes::{DataType, SchemaRef};
 use arrow::row::{RowConverter, SortField};
 
 use crate::error::{Error, Result};
-use crate::feature::{Budget, Charge, mix, text_hash};
+use crate::feature::{Budget, Charge, text_hash};
+use crate::random::mix;
 
 /// Distinct rows whose copies are told apart; copies of later ones are kept or left together.
 const MAX_DISTINCT: usize = 2 << 20;
@@ -222,16 +223,7 @@ mod tests {
     use arrow::datatypes::{DataType, Field, Int64Type, Schema};
 
     use super::*;
-
-    struct Unlimited;
-
-    impl Budget for Unlimited {
-        fn try_grow(&self, _bytes: usize) -> bool {
-            true
-        }
-
-        fn shrink(&self, _bytes: usize) {}
-    }
+    use crate::feature::Unlimited;
 
     fn sample(values: &[i64], batch: usize, limit: usize, seed: u64) -> Vec<i64> {
         let schema = Arc::new(Schema::new(vec![Field::new("a", DataType::Int64, true)]));
@@ -277,7 +269,7 @@ mod tests {
 
     #[test]
     fn fewer_rows_are_kept_where_memory_is_short() {
-        use crate::feature::budget::tests::Limited;
+        use crate::feature::rows::budget::tests::Limited;
 
         let schema = Arc::new(Schema::new(vec![Field::new("a", DataType::Utf8View, true)]));
         let hasher = RowHasher::new(&schema).unwrap();

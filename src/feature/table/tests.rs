@@ -13,6 +13,7 @@ use serde_json::json;
 
 use super::*;
 use crate::feature::ColumnOptions;
+use crate::random::Draws;
 
 const OPTIONS: CodecOptions = CodecOptions {
     keep: 8,
@@ -196,7 +197,7 @@ fn every_type_comes_back_as_itself() {
 #[test]
 fn places_are_standard_normal_and_spikes_have_slots() {
     let mut draws = Draws::new(&[5]);
-    let value = |draws: &mut Draws| match draws.unit() < 0.3 {
+    let value = |draws: &mut Draws| match draws.open_unit() < 0.3 {
         true => 0.,
         false => (draws.normal() * 0.8 + 2.).exp(),
     };

@@ -10,7 +10,7 @@ use arrow::compute::{CastOptions, cast_with_options};
 use arrow::datatypes::{DataType, Decimal128Type, Float64Type, Int64Type, UInt64Type};
 
 use crate::error::{Error, Result};
-use crate::feature::class::value_type;
+use crate::feature::value::class::value_type;
 
 /// A value that doesn't fit is an error.
 const EXACT: CastOptions = CastOptions {

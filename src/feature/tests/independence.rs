@@ -2,8 +2,8 @@
 
 use std::sync::atomic::Ordering;
 
-use super::super::budget::tests::Limited;
 use super::*;
+use crate::feature::rows::budget::tests::Limited;
 
 /// What numbers are encoded as in these tests, all at once or by column.
 fn encodings() -> [NumericEncodings; 3] {
@@ -188,6 +188,69 @@ fn a_restored_encoder_gives_the_same_bits() {
         let bits = |v: Vec<f32>| v.into_iter().map(f32::to_bits).collect::<Vec<_>>();
         assert_eq!(bits(a.0.dense), bits(b.0.dense));
     }
+}
+
+/// Manifests have said what a column without encoding is for, and called images a vector.
+#[test]
+fn an_encoder_of_before_is_read() {
+    let fitted = fit(&log(600), &columns(), no_split()).unwrap();
+    let json = serde_json::to_string(fitted.encoder.fitted()).unwrap();
+    for before in ["label", "split"] {
+        let before = json.replace(r#""kind":"ignored""#, &format!(r#""kind":"{before}""#));
+        assert_ne!(json, before);
+        let read: FittedSpec = serde_json::from_str(&before).unwrap();
+        assert_eq!(&read, fitted.encoder.fitted());
+    }
+    let pixels = FixedSizeListArray::from_iter_primitive::<Float32Type, _, _>(
+        (0..60).map(|row| Some([row, 7, row * 3, 0].map(|v| Some(v as f32)))),
+        4,
+    );
+    let click = BooleanArray::from_iter((0..60).map(|row| Some(row % 2 == 0)));
+    let images = batch(vec![
+        ("x", Arc::new(pixels) as ArrayRef),
+        ("click", Arc::new(click)),
+    ]);
+    let options = ColumnOptions {
+        reads_images: true,
+        ..labels(&["click"])
+    };
+    let fitted = fit(&images, &options, no_split()).unwrap();
+    let json = serde_json::to_string(fitted.encoder.fitted()).unwrap();
+    let before = json.replace(
+        r#""kind":{"pixels":{"dense""#,
+        r#""kind":{"vector":{"dense""#,
+    );
+    assert_ne!(json, before);
+    let read: FittedSpec = serde_json::from_str(&before).unwrap();
+    assert_eq!(&read, fitted.encoder.fitted());
+    assert_eq!(read.spec.image_size(), Some([2, 2]));
+    let unknown = json.replace("\"pixels\"", "\"sounds\"");
+    let error = serde_json::from_str::<FittedSpec>(&unknown)
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.starts_with("unknown kind of column \"sounds\"; known: "),
+        "{error}"
+    );
+}
+
+/// The parts of a time are hashed like other categories, where they have more values than there are buckets.
+#[test]
+fn hashed_times_are_read_back() {
+    let columns = ColumnOptions {
+        hash_buckets: Some(5),
+        ..labels(&["click"])
+    };
+    let fitted = fit(&log(600), &columns, no_split()).unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("vocabulary.parquet");
+    fitted.encoder.save_vocabulary(&path).unwrap();
+    let restored = Encoder::load(fitted.encoder.fitted().clone(), &path).unwrap();
+    let (a, b) = (
+        encode(&fitted.encoder, &log(50)).unwrap(),
+        encode(&restored, &log(50)).unwrap(),
+    );
+    assert_eq!((a.0.ids, a.1), (b.0.ids, b.1));
 }
 
 #[test]

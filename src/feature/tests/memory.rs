@@ -2,9 +2,9 @@
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use super::super::budget::tests::Limited;
-use super::super::vocabulary::Vocabulary;
 use super::*;
+use crate::feature::rows::budget::tests::Limited;
+use crate::feature::vocabulary::Vocabulary;
 
 #[test]
 fn everything_is_given_back() {

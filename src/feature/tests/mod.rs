@@ -1,8 +1,10 @@
 //! Fitting and encoding as a whole.
 
+pub(crate) mod basket;
 mod independence;
 mod memory;
 mod numbers;
+pub(crate) mod parity;
 mod refusals;
 mod splits;
 mod values;
@@ -10,18 +12,19 @@ mod values;
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, BooleanArray, FixedSizeListArray, Float64Array, Int64Array, RecordBatch, StringArray,
-    StringViewArray, TimestampSecondArray, UInt32Array,
+    ArrayRef, AsArray, BooleanArray, FixedSizeListArray, Float64Array, Int64Array, RecordBatch,
+    StringArray, StringViewArray, TimestampSecondArray, UInt32Array,
 };
 use arrow::compute::{concat_batches, take_record_batch};
 use arrow::datatypes::Float32Type;
 
-use super::budget::tests::Unlimited;
-use super::encoder::EncodeStats;
-use super::fitted::FittedSpec;
-use super::layout::UNKNOWN_ID;
 use super::*;
 use crate::error::Result;
+use crate::feature::apply::encoder::EncodeStats;
+use crate::feature::apply::fitted::FittedSpec;
+use crate::feature::rows::budget::tests::Unlimited;
+use crate::feature::rows::layout::UNKNOWN_ID;
+use crate::feature::vocabulary::hash;
 
 /// A batch of named columns.
 fn batch(columns: Vec<(&str, ArrayRef)>) -> RecordBatch {
@@ -102,7 +105,7 @@ fn rows_of(rows: &RowSet, order: Order) -> (Vec<i32>, Vec<u32>, Vec<u32>) {
 
 /// A log with every kind of feature, missing values and repeated rows; nothing is at random.
 fn log(rows: usize) -> RecordBatch {
-    let mix = |row: usize, salt: u64| hash::mix((row as u64) << 8 | salt);
+    let mix = |row: usize, salt: u64| crate::random::mix((row as u64) << 8 | salt);
     let pick = |salt: u64, n: u64| (0..rows).map(move |r| mix(r, salt) % n);
     let some = |salt: u64, n: u64| pick(salt, n).map(|v| (v > 0).then_some(v));
     let text = |v: u64| match v % 3 {
@@ -177,7 +180,7 @@ fn log(rows: usize) -> RecordBatch {
 /// The rows in another order, in batches.
 fn shuffled(batch: &RecordBatch, salt: u64, batches: usize) -> Vec<RecordBatch> {
     let mut order: Vec<_> = (0..batch.num_rows() as u64).collect();
-    order.sort_by_key(|r| hash::mix(r ^ salt << 40));
+    order.sort_by_key(|r| crate::random::mix(r ^ salt << 40));
     let whole = take_record_batch(batch, &arrow::array::UInt64Array::from(order)).unwrap();
     let size = whole.num_rows().div_ceil(batches);
     (0..whole.num_rows())

@@ -10,7 +10,7 @@ const EXPECTED: [(&str, f64); 4] = [
     ("macro_f1(y = 1, p >= 0.5)", 0.548_184_400_919_323_7),
 ];
 
-async fn classes(partitions: usize) -> SessionContext {
+pub(super) async fn classes(partitions: usize) -> SessionContext {
     let ctx = log(partitions).await;
     let view = "CREATE VIEW classes AS SELECT *, u % 5 AS c,
         (u % 5 + CASE WHEN i * 7919 % 101 < 40 THEN 1 ELSE 0 END) % 6 AS q FROM log";
@@ -129,7 +129,7 @@ async fn wrong_calls_are_rejected_when_planning() {
     for (call, message) in [
         (
             "accuracy(y)",
-            "accuracy takes 2 arguments (label, predicted), got 1",
+            "accuracy takes 2 arguments (label, predicted) and may take weight, got 1",
         ),
         (
             "macro_f1([y], [y])",

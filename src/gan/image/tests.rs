@@ -1,7 +1,8 @@
 use tch::Device;
 
 use super::*;
-use crate::layer::{Draws, Params};
+use crate::layer::Params;
+use crate::random::Words;
 
 const SPEC: ImageSpec = ImageSpec {
     size: [28, 28],
@@ -60,7 +61,7 @@ fn every_pair_makes_and_scores_images_of_any_size_it_takes() {
             let (made, judged) = (Params::fresh(1, Device::Cpu), Params::fresh(2, Device::Cpu));
             let generator = (design.generator)(&spec, &made.root()).unwrap();
             let discriminator = (design.discriminator)(&spec, &judged.root()).unwrap();
-            let noise = Tensor::from_slice(&Draws::new(&[1]).normals(6 * design.noise as usize));
+            let noise = Tensor::from_slice(&Words::new(&[1]).normals(6 * design.noise as usize));
             let noise = noise.view([6, design.noise]);
             let labels = Tensor::from_slice(&[0i64, 1, 2, 0, 1, 2]);
             let labels = (spec.classes > 0).then_some(&labels);

@@ -8,9 +8,9 @@ use super::layout::Layout;
 use super::tensor;
 use super::tuples::Conditioned;
 use crate::error::Result;
-use crate::feature::table::Draws;
 use crate::layer::{Init, Path};
 use crate::model::Config;
+use crate::random::Draws;
 
 /// Z.
 const NOISE: i64 = 32;
@@ -125,7 +125,7 @@ impl Generator {
         let (width, spans) = (self.layout.width(), self.spanned.len());
         let z = draws.normals(rows * NOISE as usize);
         let places = draws.normals(rows * spans);
-        let uniform = tensor(&draws.units(rows * width as usize), &shape(width))?;
+        let uniform = tensor(&draws.open_units(rows * width as usize), &shape(width))?;
         Ok(Noise {
             z: tensor(&z, &shape(NOISE))?,
             gumbel: uniform.f_log()?.f_neg()?.f_log()?.f_neg()?,

@@ -19,8 +19,9 @@ use super::tuples::Conditioned;
 use crate::error::{Error, Result};
 use crate::feature::Encoder;
 use crate::feature::table::{Bridge, Coded, Decoder, SharedTask};
-use crate::layer::{self, Mode, Params, Tape, Workspace};
+use crate::layer::{Mode, Params, Tape, Workspace};
 use crate::model::{Architecture, Input, Network, Spec, TABLE};
+use crate::random::Words;
 use crate::tensor::batch::Batch;
 
 /// A trained multi-task model.
@@ -125,7 +126,7 @@ impl Guide {
             let batch = Batch::rows(&encoded, 0..rows, Device::Cpu)?;
             let workspace = Workspace::default();
             let mode = Mode::Apply(&workspace);
-            let input = self.network.embed(&batch.ids, &batch.numbers, mode)?;
+            let input = self.network.embed(&batch, mode)?;
             Ok::<_, Error>((input.flat.f_to_kind(Kind::Float)?.copy(), input.scenario))
         };
         let (base, _) = read(0, 1, 0.)?;
@@ -212,6 +213,7 @@ impl Guide {
         Ok(Input {
             flat: flat.shallow_clone(),
             own: Vec::new(),
+            lists: Vec::new(),
             embedded: flat.shallow_clone(),
             width: self.width,
             scenario: scenario.transpose()?,
@@ -268,7 +270,7 @@ impl Guide {
         };
         let read = self.read(drawn)?;
         self.workspace.start();
-        let tape = Tape::new(layer::Draws::new(&[0]), &self.workspace);
+        let tape = Tape::new(Words::new(&[0]), &self.workspace);
         let flat = read.f_detach()?.f_set_requires_grad(true)?;
         let losses = self.losses(&self.input(&flat, drawn)?, given, Mode::Train(&tape))?;
         let off = losses

@@ -3,22 +3,14 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray};
 
 use super::*;
-use crate::feature::table::{Codec, CodecOptions, Draws, TableSpec};
+use crate::feature::table::{Codec, CodecOptions, TableSpec};
 use crate::feature::{
-    self, Budget, ColumnOptions, FitOptions, Fitter, NumericEncoding, NumericEncodings, SplitMethod,
+    self, ColumnOptions, FitOptions, Fitter, NumericEncoding, NumericEncodings, SplitMethod,
+    Unlimited,
 };
 use crate::gan::tabular::Discriminator;
 use crate::model::Config;
-
-struct Unlimited;
-
-impl Budget for Unlimited {
-    fn try_grow(&self, _: usize) -> bool {
-        true
-    }
-
-    fn shrink(&self, _: usize) {}
-}
+use crate::random::Draws;
 
 /// Clicks come with high numbers of one kind; stars are three classes, at times not known.
 fn table() -> RecordBatch {
@@ -26,12 +18,12 @@ fn table() -> RecordBatch {
     let (mut x, mut kind, mut click, mut stars) = (vec![], vec![], vec![], vec![]);
     for _ in 0..2000 {
         let number = 10. + draws.normal();
-        let of = if draws.unit() < 0.4 { "a" } else { "b" };
+        let of = if draws.open_unit() < 0.4 { "a" } else { "b" };
         x.push(number);
         kind.push(of);
         click.push(i64::from(number > 10. && of == "a"));
         stars.push(
-            (draws.unit() < 0.9).then_some(1 + i64::from(number > 10.) + i64::from(of == "b")),
+            (draws.open_unit() < 0.9).then_some(1 + i64::from(number > 10.) + i64::from(of == "b")),
         );
     }
     let columns: Vec<(&str, ArrayRef)> = vec![
@@ -135,10 +127,7 @@ fn rows_are_read_as_the_predictor_reads_them() {
     let batch = Batch::rows(&encoded, 0..coded.rows, Device::Cpu).unwrap();
     let workspace = Workspace::default();
     let mode = Mode::Apply(&workspace);
-    let input = guide
-        .network
-        .embed(&batch.ids, &batch.numbers, mode)
-        .unwrap();
+    let input = guide.network.embed(&batch, mode).unwrap();
     assert_eq!(read.size(), input.flat.size());
     // The number stands last, after the embedding of its kind.
     let numbers = input.flat.size()[1] - 1;

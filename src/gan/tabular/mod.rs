@@ -32,9 +32,10 @@ use tch::{Device, Kind, Tensor};
 
 use super::{COLUMN_OPTIONS, Defaults, Design, Makes, RowDesign, TableGenerator};
 use crate::error::Result;
-use crate::feature::table::{Allowed, Codec, Coded, Draws};
+use crate::feature::table::{Allowed, Codec, Coded};
 use crate::layer::Path;
 use crate::model::Config;
+use crate::random::Draws;
 
 /// The list's entry.
 pub const DESIGN: Design = Design {

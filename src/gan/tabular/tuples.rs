@@ -4,8 +4,9 @@ use tch::Tensor;
 
 use super::{Layout, tensor};
 use crate::error::Result;
-use crate::feature::table::{Allowed, Coded, Draws};
+use crate::feature::table::{Allowed, Coded};
 use crate::layer::{Init, Path};
+use crate::random::Draws;
 
 /// How often each tuple was seen together with each slot.
 pub struct Tuples {

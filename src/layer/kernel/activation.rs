@@ -4,7 +4,7 @@
 
 use multiversion::multiversion;
 
-use crate::layer::Draws;
+use crate::random::Words;
 use crate::tensor::element::Element;
 
 /// G matrices of B rows of H values in one buffer.
@@ -55,7 +55,7 @@ impl Rows {
 /// Which units are left out in training.
 pub struct Dropout<'a> {
     /// Where randomness comes from.
-    pub draws: &'a Draws,
+    pub draws: &'a Words,
     /// Probability that a unit is left out, to 1 / 65,536.
     pub rate: f64,
 }
@@ -125,8 +125,8 @@ fn forward_dropping<E: Element>(
     for g in 0..from.groups {
         let bias = &bias[g * width..][..width];
         for b in 0..from.rows {
-            Draws::fill(next, &mut bits);
-            next = Draws::after(next, bits.len());
+            Words::fill(next, &mut bits);
+            next = Words::after(next, bits.len());
             let bits: &[u16] = &bytemuck::cast_slice(&bits)[..width];
             let x = &x[from.at(g, b)..][..width];
             let y = &mut y[(g * from.rows + b) * width..][..width];

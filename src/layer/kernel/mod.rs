@@ -9,3 +9,6 @@ pub mod mixture;
 
 /// Values that loops of variable length take at once: a vector register of the widest kind.
 const LANES: usize = 16;
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,8 @@
 //! Architectures that know of several tasks.
 
 use super::*;
-use crate::layer::{Draws, Tape, Workspace};
+use crate::layer::{Tape, Workspace};
+use crate::random::Words;
 
 #[test]
 fn shared_bottom_and_omoe() {
@@ -166,7 +167,7 @@ fn stem_sees_all_and_teaches_its_own() {
     let dense = params.dense("");
     wanted.extend(dense.iter().map(|(_, tensor)| tensor.shallow_clone()));
     let workspace = Workspace::default();
-    let tape = Tape::new(Draws::new(&[1]), &workspace);
+    let tape = Tape::new(Words::new(&[1]), &workspace);
     let logits = model.logits(&input, &[0, 1], Mode::Train(&tape)).unwrap();
     let gradients = tape.backward(&logits[1].sum(Kind::Float), &wanted).unwrap();
     let reached = |g: &Tensor| g.defined() && g.abs().sum(Kind::Float).double_value(&[]) > 0.;

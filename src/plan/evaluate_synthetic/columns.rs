@@ -9,7 +9,7 @@ use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, cast};
 
 use super::tables::Judged;
 use crate::error::{Error, Result};
-use crate::feature::{ColumnOptions, Kind, Task, TaskKind, find_name, infer_columns};
+use crate::feature::{ColumnOptions, Single, Task, TaskKind, find_name, infer_columns};
 
 /// The columns that are judged.
 #[derive(Clone, Debug)]
@@ -65,25 +65,25 @@ impl Shape {
         for (at, column) in spec.columns.iter().enumerate() {
             let name = column.name.clone();
             let task = spec.label_columns.iter().position(|label| *label == at);
-            let is_category = match (column.kind, task) {
-                (Kind::Ignored | Kind::Split, _) => continue,
+            let is_category = match (column.single(), task) {
                 (_, Some(task)) => !matches!(spec.tasks[task].kind, TaskKind::Regression(_)),
-                (Kind::Category, None) => {
+                (None, None) if !column.is_input() => continue,
+                (Some(Single::Category), None) => {
                     shape.options.categorical_cols.push(name.clone());
                     true
                 }
-                (Kind::Number, None) => {
+                (Some(Single::Number), None) => {
                     shape.options.numeric_cols.push(name.clone());
                     false
                 }
-                (Kind::Vector(_) | Kind::Pixels(_), None) => {
+                (None, None) => {
                     return Err(Error::plan(format!(
                         "column {name:?} is of type {}: rows are judged by columns of one value; \
                          leave it out with exclude_cols => ['{name}']",
                         column.data_type
                     )));
                 }
-                (Kind::Time | Kind::Label, None) => false,
+                (Some(Single::Time), None) => false,
             };
             positions.insert(at, shape.columns.len());
             shape.columns.push(Judged { name, is_category });

@@ -7,9 +7,10 @@ use arrow::array::RecordBatch;
 use super::columns::Shape;
 use super::tables::Reader;
 use crate::error::{Error, Result};
-use crate::feature::table::{Allowed, Codec, Coded, Decoder, Draws};
+use crate::feature::table::{Allowed, Codec, Coded, Decoder};
 use crate::feature::{ColumnOptions, find_name};
 use crate::metric::synthetic::closeness::Closeness;
+use crate::random::Draws;
 use crate::train::adversarial::Judge;
 
 /// Compares the rows of an epoch with real ones that were held back.

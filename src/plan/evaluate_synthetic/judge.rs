@@ -112,9 +112,9 @@ impl Judge<'_> {
                 .next()
                 .ok_or_else(|| Error::internal("a task of the judge has no score"))?;
             Ok(match task.kind {
-                TaskKind::Binary => score.auc,
-                TaskKind::MultiClass(_) => score.log_loss,
-                TaskKind::Regression(_) => score.rmse,
+                TaskKind::Binary => score.metric("auc"),
+                TaskKind::MultiClass(_) => score.metric("log_loss"),
+                TaskKind::Regression(_) => score.metric("rmse"),
             })
         };
         varies

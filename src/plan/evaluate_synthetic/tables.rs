@@ -7,8 +7,9 @@ use arrow::compute::{cast, take};
 use arrow::datatypes::DataType;
 
 use crate::error::Result;
-use crate::feature::{numbers, permutation};
+use crate::feature::numbers;
 use crate::metric::synthetic::{Column, NULL};
+use crate::random::permutation;
 
 /// A column that is judged.
 #[derive(Clone, Debug)]

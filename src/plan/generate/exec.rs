@@ -26,10 +26,10 @@ use tokio::sync::OnceCell;
 
 use super::constraint::{Constraint, kept};
 use crate::device;
+use crate::environment::Runtime;
 use crate::error::Error;
 use crate::plan::budget::PoolBudget;
 use crate::plan::options::to_sql;
-use crate::plan::runtime::Runtime;
 use crate::store::{Draw, LoadedGenerator, ModelRef, Wanted};
 
 /// Rows of a batch: a part of what a seed means.
@@ -53,6 +53,8 @@ pub struct Generation {
     pub constraints: Vec<Constraint>,
     /// Where the generator runs.
     pub device: String,
+    /// What its matrix products are computed in.
+    pub precision: String,
     /// The columns that are read.
     pub projection: Option<Vec<usize>>,
 }
@@ -186,7 +188,8 @@ impl Worker {
         SpawnedTask::spawn_blocking(move || {
             let model = runtime.stores.open(&generation.model)?;
             let device = device::select(generation.device.parse()?)?;
-            model.load_generator(device, budget)
+            let products = device::products(model.precision(&generation.precision)?, device);
+            model.load_generator(device, products, budget)
         })
         .await
         .map_err(|e| DataFusionError::External(Box::new(e)))?

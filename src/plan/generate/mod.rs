@@ -32,6 +32,8 @@ pub struct Request {
     pub wanted: Wanted,
     /// Where the generator runs.
     pub device: String,
+    /// What its products are computed in; auto leaves it to the model.
+    pub precision: String,
 }
 
 /// The rows of `request` that `model` makes; `planner` plans the model's constraints.
@@ -53,6 +55,7 @@ pub fn rows(
         schema: generator.schema()?,
         constraints: constraints(model, planner)?,
         device: request.device,
+        precision: request.precision,
         wanted: request.wanted,
     };
     let source = provider_as_source(Arc::new(table));
@@ -81,6 +84,7 @@ struct Generated {
     wanted: Wanted,
     constraints: Vec<(String, Expr)>,
     device: String,
+    precision: String,
 }
 
 #[async_trait]
@@ -113,6 +117,7 @@ impl TableProvider for Generated {
             wanted: self.wanted.clone(),
             constraints: constraints.collect::<Result<_, DataFusionError>>()?,
             device: self.device.clone(),
+            precision: self.precision.clone(),
             projection: projection.cloned(),
         };
         let projected = match projection {

@@ -28,9 +28,9 @@ use tokio::sync::OnceCell;
 
 use super::How;
 use crate::device;
+use crate::environment::Runtime;
 use crate::error::Error;
 use crate::plan::budget::PoolBudget;
-use crate::plan::runtime::Runtime;
 use crate::store::{Loaded, ModelRef, OutputColumn};
 
 /// The physical node.
@@ -306,7 +306,7 @@ impl Worker {
         SpawnedTask::spawn_blocking(move || {
             let model = runtime.stores.open(&prediction.model)?;
             let device = device::select(prediction.how.device.parse()?)?;
-            let products = device::products(prediction.how.precision(&model)?, device);
+            let products = device::products(model.precision(&prediction.how.precision)?, device);
             let loaded = model.load(device, products, budget)?;
             let precision = device::precision_name(products).to_string();
             // Every partition says the same.

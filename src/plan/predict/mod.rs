@@ -17,9 +17,8 @@ use std::sync::Arc;
 use datafusion::common::DFSchema;
 use datafusion::logical_expr::{Expr, Extension, LogicalPlan};
 
-use super::settings::Settings;
 use super::transform::{self, Planner};
-use crate::device::Precision;
+use crate::environment::settings::Settings;
 use crate::error::Result;
 use crate::store::FittedModel;
 
@@ -63,17 +62,6 @@ impl How {
             precision: settings.precision.clone(),
             batch_size: None,
         }
-    }
-
-    /// The precision; where nobody has said one, a model that was trained in f32 is applied in f32.
-    ///
-    /// # Errors
-    /// `Plan` for an unknown one.
-    pub fn precision(&self, model: &FittedModel) -> Result<Precision> {
-        Ok(match self.precision.parse()? {
-            Precision::Auto if model.manifest().precision == "float32" => Precision::Float32,
-            precision => precision,
-        })
     }
 }
 

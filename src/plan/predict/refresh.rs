@@ -12,7 +12,7 @@ use datafusion::optimizer::AnalyzerRule;
 
 use super::bind;
 use super::node::PredictNode;
-use crate::plan::environment::Environment;
+use crate::environment::Environment;
 use crate::plan::transform::Session;
 use crate::store::OutputColumn;
 

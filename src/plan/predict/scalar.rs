@@ -19,8 +19,8 @@ use datafusion::optimizer::AnalyzerRule;
 
 use super::How;
 use super::node::{PredictNode, bind_features};
-use crate::plan::environment::Environment;
-use crate::plan::settings::Settings;
+use crate::environment::Environment;
+use crate::environment::settings::Settings;
 use crate::plan::transform::{self, Session};
 use crate::store::FittedModel;
 

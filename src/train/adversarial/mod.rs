@@ -20,7 +20,7 @@ use super::options::TrainOptions;
 use super::report::{Epoch, TrainingEvent};
 use super::threads::Workers;
 use crate::error::{Error, Result};
-use crate::feature::table::{Allowed, Codec, Coded, Decoder, Draws};
+use crate::feature::table::{Allowed, Codec, Coded, Decoder};
 use crate::feature::{Budget, Charge};
 use crate::gan::TableGenerator;
 use crate::gan::tabular::{
@@ -29,6 +29,7 @@ use crate::gan::tabular::{
 use crate::layer::Params;
 use crate::metric::synthetic::closeness::Closeness;
 use crate::model::Config;
+use crate::random::Draws;
 use sampling::Rows;
 use step::{Chance, Half, Replica, Rival, batch_rows};
 
@@ -318,7 +319,7 @@ impl<'a> Trainer<'a> {
         let chance = Chance {
             before: generator.noise(size, draws)?,
             after: generator.noise(size, draws)?,
-            between: Tensor::f_from_slice(&draws.units(size / PACK as usize))?,
+            between: Tensor::f_from_slice(&draws.open_units(size / PACK as usize))?,
             learn_rate,
         };
         let noise = generator.noise(size, draws)?;

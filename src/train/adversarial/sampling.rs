@@ -3,8 +3,9 @@
 use tch::Tensor;
 
 use crate::error::Result;
-use crate::feature::table::{Coded, Draws};
+use crate::feature::table::Coded;
 use crate::gan::tabular::{Conditioned, Layout};
+use crate::random::Draws;
 
 /// Share of rows that are drawn uniformly and with nothing given but their tuple of labels.
 const FREE: f64 = 0.5;
@@ -117,7 +118,7 @@ impl Rows {
         let mut given = vec![0f32; size * width];
         for given in given.chunks_mut(width) {
             given[..self.layout.drawn().start].fill(1.);
-            if draws.unit() < FREE || self.units.is_empty() {
+            if draws.open_unit() < FREE || self.units.is_empty() {
                 rows.push(below(draws, self.count) as i64);
                 continue;
             }
@@ -128,10 +129,10 @@ impl Rows {
                 0 => below(draws, self.count) as i64,
                 n => i64::from(with[below(draws, n)]),
             });
-            if draws.unit() < SEVERAL {
-                let share = draws.unit();
+            if draws.open_unit() < SEVERAL {
+                let share = draws.open_unit();
                 for other in &self.units {
-                    if draws.unit() < share {
+                    if draws.open_unit() < share {
                         given[other.unit] = 1.;
                     }
                 }
@@ -151,5 +152,5 @@ impl Rows {
 }
 
 fn below(draws: &mut Draws, n: usize) -> usize {
-    ((draws.unit() * n as f64) as usize).min(n - 1)
+    ((draws.open_unit() * n as f64) as usize).min(n - 1)
 }

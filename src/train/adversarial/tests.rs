@@ -3,19 +3,9 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray};
 
 use super::*;
-use crate::feature::ColumnOptions;
 use crate::feature::table::{CodecOptions, TableSpec};
+use crate::feature::{ColumnOptions, Unlimited};
 use crate::train::checkpoint::tests::InMemory;
-
-struct Unlimited;
-
-impl Budget for Unlimited {
-    fn try_grow(&self, _: usize) -> bool {
-        true
-    }
-
-    fn shrink(&self, _: usize) {}
-}
 
 /// A number, a category and two labels that follow from them.
 fn table(rows: usize) -> RecordBatch {

@@ -10,7 +10,8 @@ use super::{ImageFit, row};
 use crate::error::{Error, Result};
 use crate::feature::{EncodedBatch, Order};
 use crate::gan::image::{Generator, Statistics};
-use crate::layer::{Draws, Params};
+use crate::layer::Params;
+use crate::random::Words;
 use crate::train::checkpoint::Checkpoint;
 use crate::train::optimizer::{DenseOptimizer, Rule};
 use crate::train::prefetch::prefetched;
@@ -236,7 +237,7 @@ impl<'a> Pair<'a> {
         let (batches, rows) = MEASURED;
         for n in 1..=batches {
             self.go_on()?;
-            let draws = Draws::new(&[self.fit.seed, epoch as u64, u64::from(n), u64::MAX]);
+            let draws = Words::new(&[self.fit.seed, epoch as u64, u64::from(n), u64::MAX]);
             let (noise, labels) = self.drawn(&draws, rows, i64::from(n))?;
             let statistics = Statistics::Measure(n);
             let _ = self
@@ -247,7 +248,7 @@ impl<'a> Pair<'a> {
     }
 
     /// Noise and, from class `first` on, one class after the other.
-    fn drawn(&self, draws: &Draws, rows: i64, first: i64) -> Result<(Tensor, Option<Tensor>)> {
+    fn drawn(&self, draws: &Words, rows: i64, first: i64) -> Result<(Tensor, Option<Tensor>)> {
         let fit = self.fit;
         let width = fit.design.noise;
         let noise = Tensor::f_from_slice(&draws.normals((rows * width) as usize))?
@@ -266,7 +267,7 @@ impl<'a> Pair<'a> {
     pub fn score(&self, real: &Real, epoch: usize) -> Result<Found> {
         let _guard = tch::no_grad_guard();
         let mut sums = Looks::new(self.fit)?;
-        let draws = Draws::new(&[self.fit.seed, epoch as u64, u64::MAX]);
+        let draws = Words::new(&[self.fit.seed, epoch as u64, u64::MAX]);
         let mut rows = 0;
         while rows < real.rows {
             self.go_on()?;

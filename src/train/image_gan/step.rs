@@ -8,7 +8,8 @@ use super::ImageFit;
 use crate::error::{Error, Result};
 use crate::feature::EncodedBatch;
 use crate::gan::image::{Discriminator, Generator, Statistics};
-use crate::layer::{Draws, Params};
+use crate::layer::Params;
+use crate::random::Words;
 
 /// Weight of the gradient penalty, and the steps from one to the next.
 const PENALTY: f64 = 0.5;
@@ -78,7 +79,7 @@ pub fn shares(
         let [seed, epoch, batch] = seed;
         let width = fit.design.noise;
         let noise =
-            Draws::new(&[seed, epoch, batch, index as u64]).normals(rows.len() * width as usize);
+            Words::new(&[seed, epoch, batch, index as u64]).normals(rows.len() * width as usize);
         Ok(Share {
             images: Tensor::f_from_slice(&images)?
                 .f_view([b, pixels as i64])?

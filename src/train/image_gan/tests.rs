@@ -1,6 +1,7 @@
 use super::*;
+use crate::feature::{Limited, Unlimited};
 use crate::gan::image::Statistics;
-use crate::layer::Draws;
+use crate::random::Words;
 use crate::train::checkpoint::tests::InMemory;
 
 /// Bright left or right halves at 60 shades, 4 x 4.
@@ -38,7 +39,7 @@ fn train<'a>(
         device: Device::Cpu,
         products: Kind::Float,
         threads,
-        budget: &ALL,
+        budget: &Unlimited,
         checkpoints: Box::leak(Box::<InMemory>::default()),
     };
     change(&mut fit);
@@ -54,7 +55,7 @@ fn halves(design: &str, trained: &TrainedImages) -> [[f64; 2]; 2] {
     };
     let generator = (design.generator)(&spec, &trained.params.share().unwrap().root()).unwrap();
     [0i64, 1].map(|class| {
-        let noise = Draws::new(&[7]).normals(50 * design.noise as usize);
+        let noise = Words::new(&[7]).normals(50 * design.noise as usize);
         let noise = Tensor::from_slice(&noise).view([50, design.noise]);
         let labels = Tensor::full([50], class, (Kind::Int64, Device::Cpu));
         let images = generator
@@ -190,23 +191,11 @@ fn what_goes_wrong_is_said() {
     );
     assert!(check_variety(3, 0.3, 0.5).is_ok());
     assert!(check_variety(3, f64::NAN, 0.5).is_err());
-    let error = train("dense", 1, |fit| fit.budget = &Limit(1 << 16))
+    let budget = Limited::new(1 << 16);
+    let error = train("dense", 1, |fit| fit.budget = &*budget)
         .err()
         .unwrap();
     assert!(matches!(error, Error::Resources(_)));
-}
-
-/// So many bytes at a time.
-struct Limit(usize);
-
-const ALL: Limit = Limit(usize::MAX);
-
-impl Budget for Limit {
-    fn try_grow(&self, bytes: usize) -> bool {
-        bytes <= self.0
-    }
-
-    fn shrink(&self, _: usize) {}
 }
 
 #[test]

@@ -3,19 +3,12 @@
 use tch::Kind;
 
 use super::*;
-use crate::feature::{Budget, RowSet, TaskKind};
-use crate::model::{ALL, Architecture, Config, Need, Scenario, TaskSpec};
+use crate::feature::{Lists, RowSet, TaskKind, Unlimited};
+use crate::layer::{Init, Mode};
+use crate::model::{
+    ALL, Architecture, Config, FunnelRule, Input, MultiTask, Need, Scenario, TaskSpec,
+};
 use crate::train::{Loss, TrainOptions};
-
-struct Unlimited;
-
-impl Budget for Unlimited {
-    fn try_grow(&self, _bytes: usize) -> bool {
-        true
-    }
-
-    fn shrink(&self, _bytes: usize) {}
-}
 
 /// Three tasks over three id columns of ten ids, the first the scenario, and two numbers.
 fn spec(funnel: Vec<usize>) -> Spec {
@@ -71,6 +64,106 @@ fn rows(count: usize) -> EncodedBatch {
 
 const FACTORS: [f64; 3] = [1., 2., 0.5];
 
+/// What rows read of the table: three id columns, and for the architecture that reads it a list of the ids
+/// that the second column has.
+fn leaves(architecture: &Architecture) -> Vec<Vec<usize>> {
+    let mut leaves = vec![vec![0, 10, 20]];
+    if architecture.name == POOLED.name {
+        leaves.push(vec![10]);
+    }
+    leaves
+}
+
+/// An architecture that reads a list: each task has the sum of its values' embeddings, and what a linear
+/// layer makes of the input.
+static POOLED: Architecture = Architecture {
+    name: "pooled",
+    summary: "",
+    paper: "",
+    needs: &[],
+    funnel: FunnelRule::Product,
+    task_embeddings: false,
+    build: |spec, path| {
+        let (inputs, tasks) = (spec.inputs(), spec.num_tasks());
+        let weight = path.weight("weight", &[inputs, tasks], Init::Normal { std: 0.5 })?;
+        Ok(Box::new(Pooled { weight }))
+    },
+};
+
+struct Pooled {
+    weight: Tensor,
+}
+
+impl MultiTask for Pooled {
+    fn logits(&self, input: &Input, tasks: &[usize], _mode: Mode) -> Result<Vec<Tensor>> {
+        let list = &input.lists[0];
+        let rows = list.offsets.size()[0] - 1;
+        let lengths = list.offsets.diff(1, 0, None::<&Tensor>, None::<&Tensor>);
+        let of_row = Tensor::arange(rows, (Kind::Int64, Device::Cpu));
+        let of_row = of_row.repeat_interleave_self_tensor(&lengths, 0, None);
+        let pooled = Tensor::zeros([rows, input.width], (list.values.kind(), Device::Cpu));
+        let pooled = pooled
+            .index_add(0, &of_row, &list.values)
+            .sum_dim_intlist(1, true, None);
+        let of_tasks = input.flat.mm(&self.weight.to_kind(input.flat.kind()));
+        let logits =
+            |task: &usize| of_tasks.narrow(1, *task as i64, 1) + &pooled * (*task as f64 - 0.5);
+        Ok(tasks
+            .iter()
+            .map(|t| logits(t).to_kind(Kind::Float))
+            .collect())
+    }
+}
+
+/// A batch with a list of up to 4 ids of the second column for every row.
+fn rows_with_lists(count: usize) -> EncodedBatch {
+    let mut batch = rows(count);
+    let mut lists = Lists::default();
+    for row in 0..count {
+        lists.push((0..row % 5).map(|at| 10 + ((row + 3 * at) % 10) as i32));
+    }
+    batch.lists.push(lists);
+    batch
+}
+
+#[test]
+fn gradients_reach_lists_whether_tasks_are_seen_apart_or_not() {
+    for threads in [1, 2] {
+        compare(&POOLED, &[], threads, Kind::Float);
+    }
+}
+
+/// A column and a list that read one range of the table, in shares of two threads as in one.
+#[test]
+fn a_column_and_a_list_learn_one_range_of_the_table() {
+    let spec = spec(vec![]);
+    let batch = rows_with_lists(260);
+    let logits = |weighting, threads, steps| {
+        let mut learner = learner(&POOLED, &spec, weighting, threads, Kind::Float);
+        let mut running = Running::new(&tasks());
+        let rows = Rows::Encoded(&batch);
+        for step in 0..steps {
+            learner.step(&rows, [1, 2, step], 0., &mut running).unwrap();
+        }
+        learner.shards[0]
+            .apply(&batch, 0..batch.rows)
+            .unwrap()
+            .concat()
+    };
+    for weighting in ["fixed", "pcgrad"] {
+        let before = logits(weighting, 1, 0);
+        let (one, two) = (logits(weighting, 1, 3), logits(weighting, 2, 3));
+        assert!(one.iter().zip(&before).all(|(a, b)| a != b), "{weighting}");
+        let near = |(a, b): (&f32, &f32)| (a - b).abs() < 1e-3;
+        assert!(one.iter().zip(&two).all(near), "{weighting}");
+    }
+}
+
+fn tasks() -> Vec<(Loss, TaskKind)> {
+    let binary = || (Loss::Binary([1., 1.]), TaskKind::Binary);
+    vec![binary(), binary(), (Loss::Squared, TaskKind::Binary)]
+}
+
 fn learner(
     architecture: &'static Architecture,
     spec: &Spec,
@@ -83,12 +176,11 @@ fn learner(
         loss_weights: FACTORS.to_vec(),
         ..TrainOptions::default()
     };
-    let binary = || (Loss::Binary([1., 1.]), TaskKind::Binary);
     let fit = Fit {
         architecture,
         spec,
-        tasks: vec![binary(), binary(), (Loss::Squared, TaskKind::Binary)],
-        offsets: vec![0, 10, 20],
+        tasks: tasks(),
+        leaves: leaves(architecture),
         table_rows: 30,
         user_column: None,
         train: &RowSet::of_numbers(1),
@@ -102,8 +194,8 @@ fn learner(
     Learner::new(&fit, spec, &Params::fresh(3, Device::Cpu)).unwrap()
 }
 
-/// The gradients that the optimizers get, added up: of each dense weight, and of the input.
-fn gradients(learner: &mut Learner, batch: &EncodedBatch) -> (Vec<Tensor>, Tensor) {
+/// The gradients that the optimizers get, added up: of each dense weight, and of each leaf.
+fn gradients(learner: &mut Learner, batch: &EncodedBatch) -> (Vec<Tensor>, Vec<Tensor>) {
     let inside: Vec<u64> = (0..3)
         .map(|task| {
             let labels = batch.labels.iter().skip(task).step_by(3);
@@ -121,10 +213,10 @@ fn gradients(learner: &mut Learner, batch: &EncodedBatch) -> (Vec<Tensor>, Tenso
     let rows = Rows::Encoded(batch);
     let shares = learner.on(&rows, |shard, batch, i| shard.run(&step, batch, i));
     let found: Vec<_> = shares.unwrap().into_iter().map(|s| s.gradients).collect();
-    let (dense, fields): Sum = match together {
+    let (dense, leaves): Sum = match together {
         Some(_) => {
             let only = found.into_iter().flatten();
-            only.map(|g| (g.dense, g.fields)).unzip()
+            only.map(|g| (g.dense, g.leaves)).unzip()
         }
         None => {
             let (weights, sum) = learner.fuse(found, &[Some(1.); 3]).unwrap();
@@ -137,9 +229,12 @@ fn gradients(learner: &mut Learner, batch: &EncodedBatch) -> (Vec<Tensor>, Tenso
         let found = found.map(|g| g.to_kind(Kind::Float));
         found.reduce(|a, b| a + b).unwrap_or_else(Tensor::new)
     };
-    let fields: Vec<_> = fields.into_iter().flatten().collect();
-    let fields = Tensor::cat(&fields, 0).to_kind(Kind::Float);
-    ((0..dense[0].len()).map(sum).collect(), fields)
+    let leaf = |at: usize| {
+        let of_shares: Vec<_> = leaves.iter().map(|share| &share[at]).collect();
+        Tensor::cat(&of_shares, 0).to_kind(Kind::Float)
+    };
+    let leaves = (0..leaves[0].len()).map(leaf).collect();
+    ((0..dense[0].len()).map(sum).collect(), leaves)
 }
 
 fn compare(architecture: &'static Architecture, funnel: &[usize], threads: usize, kind: Kind) {
@@ -152,10 +247,13 @@ fn compare(architecture: &'static Architecture, funnel: &[usize], threads: usize
         learn_rate: 0.,
         seed: 0,
     });
-    let mut batch = rows(260);
+    let mut batch = match architecture.name == POOLED.name {
+        true => rows_with_lists(260),
+        false => rows(260),
+    };
     for _ in 0..2 {
-        let (dense, fields) = gradients(&mut together, &batch);
-        let (other_dense, other_fields) = gradients(&mut apart, &batch);
+        let (dense, leaves) = gradients(&mut together, &batch);
+        let (other_dense, other_leaves) = gradients(&mut apart, &batch);
         let near = |a: &Tensor, b: &Tensor| {
             let scale = a.abs().max().double_value(&[]);
             (a - b).abs().max().double_value(&[]) <= tolerance * scale + 1e-7
@@ -166,10 +264,14 @@ fn compare(architecture: &'static Architecture, funnel: &[usize], threads: usize
             assert!(!a.defined() || near(a, b), "{name}: {a} {b}");
         }
         // Nobody reads the gradients of the numbers.
+        let (fields, other) = (&leaves[0], &other_leaves[0]);
         assert!(
-            near(&fields.narrow(1, 0, 12), &other_fields.narrow(1, 0, 12)),
+            near(&fields.narrow(1, 0, 12), &other.narrow(1, 0, 12)),
             "{name}"
         );
+        for (list, other) in leaves.iter().zip(&other_leaves).skip(1) {
+            assert!(near(list, other), "{name}");
+        }
         // Once more with a task that no row has a label of.
         batch
             .labels

@@ -121,16 +121,22 @@ impl DenseOptimizer {
         };
         let threads = workers.count();
         let mut shares: Vec<Vec<Piece>> = (0..threads).map(|_| Vec::new()).collect();
-        let mut flat = as_mut_slice::<f32>(&mut self.flat)?;
-        let mut first = as_mut_slice::<f32>(&mut self.first)?;
-        let mut second = as_mut_slice::<f32>(&mut self.second)?;
+        // SAFETY: the networks share the weights, but no pass runs during a step; moments are the optimizer's own.
+        let (mut flat, mut first, mut second) = unsafe {
+            (
+                as_mut_slice::<f32>(&mut self.flat)?,
+                as_mut_slice::<f32>(&mut self.first)?,
+                as_mut_slice::<f32>(&mut self.second)?,
+            )
+        };
         for (i, weight) in self.weights.iter_mut().enumerate() {
             let len = weight.len;
             let mut weights = take(&mut flat, len);
             let mut firsts = take(&mut first, len);
             let mut seconds = take(&mut second, len);
             let mut copies = match &mut weight.copy {
-                Some(copy) => as_mut_slice::<bf16>(copy)?,
+                // SAFETY: as above; a copy has memory of its own.
+                Some(copy) => unsafe { as_mut_slice::<bf16>(copy)? },
                 None => &mut [],
             };
             let gradients: Vec<_> = gradients.iter().map(|g| &g[i]).collect();
@@ -149,7 +155,8 @@ impl DenseOptimizer {
                     copies: take(&mut copies, to - from),
                     gradients: gradients
                         .iter()
-                        .map(|g| Ok(Gradient::new(g)?.part(from..to)))
+                        // SAFETY: nobody writes to gradients during a step.
+                        .map(|g| Ok(unsafe { Gradient::new(g) }?.part(from..to)))
                         .collect::<Result<_>>()?,
                 });
             }
@@ -249,11 +256,17 @@ impl<'a> Gradient<'a> {
     ///
     /// # Errors
     /// `Internal` for any other tensor.
-    pub fn new(tensor: &'a Tensor) -> Result<Self> {
-        Ok(match tensor.kind() {
-            Kind::BFloat16 => Self::Half(as_slice(tensor)?),
-            _ => Self::Full(as_slice(tensor)?),
-        })
+    ///
+    /// # Safety
+    /// As for [`as_slice`].
+    pub unsafe fn new(tensor: &'a Tensor) -> Result<Self> {
+        // SAFETY: the caller's promise is that of `as_slice`.
+        unsafe {
+            Ok(match tensor.kind() {
+                Kind::BFloat16 => Self::Half(as_slice(tensor)?),
+                _ => Self::Full(as_slice(tensor)?),
+            })
+        }
     }
 
     /// Those at some places.

@@ -7,7 +7,7 @@ mod dense;
 mod rows;
 
 pub use dense::{DenseOptimizer, Gradient};
-pub use rows::{Ids, RowOptimizer};
+pub use rows::{Ids, Leaf, RowOptimizer};
 
 use serde::{Deserialize, Serialize};
 

@@ -1,17 +1,20 @@
 //! Steps of the embedding table: only the rows of the batch.
 //!
-//! Shapes: R rows of the table, D their width, B rows of a batch, C id columns, F values of a row.
+//! What the network has read of the table comes in leaves: the ids of a batch are one, `[B, C]`, a list of
+//! ids another, `[V, 1]`. Each column of a leaf reads one range of the table; several may read the same.
+//!
+//! Shapes: R rows of the table, D their width, B rows of a batch, C id columns, V values of a list, K rows
+//! of a leaf, F values of a row.
 
-use half::bf16;
 use multiversion::multiversion;
 use tch::{Device, Kind, Tensor};
 
-use super::{ADAGRAD_EPSILON, ADAM_EPSILON, BETAS, Rule, adam_correction, adam_step, take};
+use super::{
+    ADAGRAD_EPSILON, ADAM_EPSILON, BETAS, Gradient, Rule, adam_correction, adam_step, take,
+};
 use crate::error::Result;
 use crate::tensor::element::Element;
-use crate::tensor::memory::{
-    as_mut_slice, as_slice, prefer_large_pages, prefer_large_pages_for, prefetch,
-};
+use crate::tensor::memory::{as_mut_slice, prefer_large_pages, prefer_large_pages_for, prefetch};
 use crate::train::threads::Workers;
 
 /// The embedding table with its moments.
@@ -23,8 +26,10 @@ pub struct RowOptimizer {
     first: Tensor,  // [R, D] for Adam, empty for Adagrad
     second: Tensor, // [R, D] for Adam, [R] for Adagrad on a GPU
     step: i32,
-    /// First row of each id column.
-    offsets: Vec<usize>,
+    /// First row of each range, rising.
+    ranges: Vec<usize>,
+    /// For each leaf the range that each of its columns reads.
+    leaves: Vec<Vec<usize>>,
     /// On the CPU, one for each row. A hash table for the places, small enough for the cache, was slower.
     states: Vec<RowState>,
     /// Buffers of each thread on the CPU, kept between batches.
@@ -47,9 +52,9 @@ struct Scratch {
     sums: Vec<f32>,
 }
 
-/// The rows of some neighbouring id columns, which one thread steps.
+/// Some neighbouring ranges, whose rows one thread steps.
 struct Band<'a> {
-    columns: std::ops::Range<usize>,
+    ranges: std::ops::Range<usize>,
     /// Row of the table that the band begins with.
     first_row: usize,
     table: &'a mut [f32],
@@ -62,7 +67,16 @@ struct Band<'a> {
 /// Rows that are looked ahead, so that memory is not waited for row by row.
 const AHEAD: usize = 32;
 
-/// The row numbers of a batch.
+/// What a step has read of the table, with the gradients there.
+pub struct Leaf<'a> {
+    /// The row numbers, `[K, C]`.
+    pub ids: Ids<'a>,
+    /// `[K, F]` together, in parts that stand in the order of the rows: the first `C * D` values of each
+    /// belong to the ids.
+    pub gradients: Vec<Tensor>,
+}
+
+/// The row numbers of a leaf.
 pub enum Ids<'a> {
     /// On the CPU.
     Host(&'a [i32]),
@@ -70,16 +84,37 @@ pub enum Ids<'a> {
     Device(Tensor),
 }
 
-/// A share's gradients as a slice.
-enum Part<'a> {
-    Full(&'a [f32]),
-    Half(&'a [bf16]),
+/// A leaf on the CPU.
+struct Host<'a> {
+    ids: &'a [i32],
+    /// Rows, F, and the gradients.
+    parts: Vec<(usize, usize, Gradient<'a>)>,
+}
+
+impl<'a> Host<'a> {
+    fn new(ids: &'a [i32], gradients: &'a [Tensor]) -> Result<Self> {
+        let parts = gradients.iter().map(|g| {
+            // SAFETY: nobody writes to gradients during a step.
+            let part = unsafe { Gradient::new(g) }?;
+            Ok((g.size()[0] as usize, g.size()[1] as usize, part))
+        });
+        Ok(Self {
+            ids,
+            parts: parts.collect::<Result<_>>()?,
+        })
+    }
 }
 
 impl RowOptimizer {
-    /// An optimizer of `table`, which it shares with the network, for columns that begin at the rows
-    /// `offsets`. `l2` adds `l2 * w` to the gradient of the rows of a batch.
-    pub fn new(rule: Rule, learn_rate: f64, l2: f64, table: Tensor, offsets: Vec<usize>) -> Self {
+    /// An optimizer of `table`, which it shares with the network. `leaves` has the row with which the range
+    /// of each column of each leaf begins. `l2` adds `l2 * w` to the gradient of the rows of a batch.
+    pub fn new(rule: Rule, learn_rate: f64, l2: f64, table: Tensor, leaves: &[Vec<usize>]) -> Self {
+        let mut ranges = leaves.concat();
+        ranges.sort_unstable();
+        ranges.dedup();
+        let range = |first: &usize| ranges.partition_point(|range| range < first);
+        let leaves = leaves.iter().map(|leaf| leaf.iter().map(range).collect());
+        let leaves = leaves.collect();
         let rows = table.size()[0];
         let options = (Kind::Float, table.device());
         let (first, second) = match rule {
@@ -102,7 +137,8 @@ impl RowOptimizer {
             first,
             second,
             step: 0,
-            offsets,
+            ranges,
+            leaves,
             states,
             scratch: Vec::new(),
         }
@@ -117,54 +153,59 @@ impl RowOptimizer {
             }
     }
 
-    /// One step: `ids` are the row numbers of a batch, `[B, C]`. `gradients` have `[B, F]` together, in parts that stand in the order of the rows: the first `C * D` values of each belong
-    /// to the ids.
+    /// One step over all leaves, in their order.
     ///
     /// # Errors
     /// `Torch` when the device has no memory left.
-    pub fn step(&mut self, ids: Ids, gradients: &[Tensor], workers: &Workers) -> Result<()> {
+    pub fn step(&mut self, leaves: &[Leaf], workers: &Workers) -> Result<()> {
         let _guard = tch::no_grad_guard();
-        if self.offsets.is_empty() {
+        if self.ranges.is_empty() {
             return Ok(());
         }
         self.step += 1;
-        let ids = match ids {
-            Ids::Host(ids) if self.table.device() == Device::Cpu => {
-                return self.step_in_place(ids, gradients, workers);
+        if self.table.device() == Device::Cpu {
+            let on_host = leaves.iter().filter_map(|leaf| match leaf.ids {
+                Ids::Host(ids) => Some((ids, &leaf.gradients)),
+                Ids::Device(_) => None,
+            });
+            let on_host: Vec<_> = on_host.collect();
+            if on_host.len() == leaves.len() {
+                return self.step_in_place(&on_host, workers);
             }
-            Ids::Host(ids) => Tensor::f_from_slice(ids)?.f_to_device(self.table.device())?,
-            Ids::Device(ids) => ids,
-        };
+        }
         let width = self.table.size()[1];
-        let used = self.offsets.len() as i64 * width;
-        let gradients = Tensor::f_cat(gradients, 0)?.f_narrow(1, 0, used)?;
-        let gradients = gradients.f_reshape([-1, width])?.f_to_kind(Kind::Float)?;
-        self.step_by_operators(&ids, &gradients)
+        let (mut ids, mut gradients) = (Vec::new(), Vec::new());
+        for (leaf, columns) in leaves.iter().zip(&self.leaves) {
+            ids.push(match &leaf.ids {
+                Ids::Host(ids) => Tensor::f_from_slice(ids)?.f_to_device(self.table.device())?,
+                Ids::Device(ids) => ids.shallow_clone(),
+            });
+            let used = columns.len() as i64 * width;
+            let part = Tensor::f_cat(&leaf.gradients, 0)?.f_narrow(1, 0, used)?;
+            gradients.push(part.f_reshape([-1, width])?.f_to_kind(Kind::Float)?);
+        }
+        self.step_by_operators(&Tensor::f_cat(&ids, 0)?, &Tensor::f_cat(&gradients, 0)?)
     }
 
     fn step_in_place(
         &mut self,
-        ids: &[i32],
-        gradients: &[Tensor],
+        leaves: &[(&[i32], &Vec<Tensor>)],
         workers: &Workers,
     ) -> Result<()> {
-        let gradients = gradients
+        let mut contiguous = Vec::with_capacity(leaves.len());
+        for (ids, gradients) in leaves {
+            let gradients = gradients.iter().map(Tensor::f_contiguous);
+            let gradients = gradients.collect::<std::result::Result<Vec<_>, _>>()?;
+            contiguous.push((*ids, gradients));
+        }
+        let leaves = contiguous
             .iter()
-            .map(Tensor::f_contiguous)
-            .collect::<std::result::Result<Vec<_>, _>>()?;
-        let parts: Vec<_> = gradients
-            .iter()
-            .map(|g| {
-                let part = match g.kind() {
-                    Kind::BFloat16 => Part::Half(as_slice(g)?),
-                    _ => Part::Full(as_slice(g)?),
-                };
-                Ok((g.size()[0] as usize, g.size()[1] as usize, part))
-            })
-            .collect::<Result<_>>()?;
+            .map(|(ids, gradients)| Host::new(ids, gradients));
+        let leaves: Vec<_> = leaves.collect::<Result<_>>()?;
         let (rule, rate, l2) = (self.rule, self.learn_rate, self.l2);
-        let (columns, width) = (self.offsets.len(), self.table.size()[1] as usize);
+        let width = self.table.size()[1] as usize;
         let correction = adam_correction(BETAS, self.step);
+        let of_leaves = self.leaves.clone();
         let bands = self.bands(workers.count())?;
         workers.run(bands, |band| {
             let Band {
@@ -175,21 +216,26 @@ impl RowOptimizer {
                 scratch,
                 ..
             } = band;
-            let mut rest = ids;
-            for (rows, stride, part) in &parts {
-                let (now, later) = rest.split_at(rows * columns);
-                let of = Columns {
-                    range: band.columns.clone(),
-                    total: columns,
-                    first_row: band.first_row,
-                    width,
-                    stride: *stride,
-                };
-                match part {
-                    Part::Full(part) => sum(&of, now, part, states, scratch),
-                    Part::Half(part) => sum(&of, now, part, states, scratch),
+            for (leaf, ranges) in leaves.iter().zip(&of_leaves) {
+                let columns = ranges.iter().enumerate();
+                let columns = columns.filter(|(_, range)| band.ranges.contains(range));
+                let columns: Vec<_> = columns.map(|(column, _)| column).collect();
+                let mut rest = leaf.ids;
+                for (rows, stride, part) in &leaf.parts {
+                    let (now, later) = rest.split_at(rows * ranges.len());
+                    let of = Columns {
+                        columns: &columns,
+                        total: ranges.len(),
+                        first_row: band.first_row,
+                        width,
+                        stride: *stride,
+                    };
+                    match part {
+                        Gradient::Full(part) => sum(&of, now, part, states, scratch),
+                        Gradient::Half(part) => sum(&of, now, part, states, scratch),
+                    }
+                    rest = later;
                 }
-                rest = later;
             }
             match rule {
                 Rule::Adam => adam(table, first, second, scratch, width, rate, l2, correction),
@@ -205,8 +251,7 @@ impl RowOptimizer {
         Ok(())
     }
 
-    /// The table in `count` bands of about as many columns. A column's rows stand together, so that
-    /// threads share none.
+    /// The table in `count` bands of about as many ranges, so that threads share no row.
     fn bands(&mut self, count: usize) -> Result<Vec<Band<'_>>> {
         let total = self.table.size()[0] as usize;
         let width = self.table.size()[1] as usize;
@@ -214,21 +259,26 @@ impl RowOptimizer {
             Rule::Adam => (width, width),
             Rule::Adagrad => (0, 0),
         };
-        let count = count.clamp(1, self.offsets.len());
+        let ranges = self.ranges.len();
+        let count = count.clamp(1, ranges);
         self.scratch.resize_with(count, Scratch::default);
-        let columns = self.offsets.len();
-        let mut table = as_mut_slice::<f32>(&mut self.table)?;
-        let mut first = as_mut_slice::<f32>(&mut self.first)?;
-        let mut second = as_mut_slice::<f32>(&mut self.second)?;
+        // SAFETY: the networks share the table, but no pass runs during a step; moments are the optimizer's own.
+        let (mut table, mut first, mut second) = unsafe {
+            (
+                as_mut_slice::<f32>(&mut self.table)?,
+                as_mut_slice::<f32>(&mut self.first)?,
+                as_mut_slice::<f32>(&mut self.second)?,
+            )
+        };
         let mut states = self.states.as_mut_slice();
         let mut bands = Vec::with_capacity(count);
         for (i, scratch) in self.scratch.iter_mut().enumerate() {
-            let range = i * columns / count..(i + 1) * columns / count;
-            let first_row = if i == 0 { 0 } else { self.offsets[range.start] };
-            let end = self.offsets.get(range.end).copied().unwrap_or(total);
+            let range = i * ranges / count..(i + 1) * ranges / count;
+            let first_row = if i == 0 { 0 } else { self.ranges[range.start] };
+            let end = self.ranges.get(range.end).copied().unwrap_or(total);
             let rows = end - first_row;
             bands.push(Band {
-                columns: range,
+                ranges: range,
                 first_row,
                 table: take(&mut table, rows * width),
                 first: take(&mut first, rows * moments.0),
@@ -365,9 +415,9 @@ fn adagrad(
     }
 }
 
-/// Which of a batch's columns a band has, and how their gradients lie.
-struct Columns {
-    range: std::ops::Range<usize>,
+/// Which of a leaf's columns a band has, and how their gradients lie.
+struct Columns<'a> {
+    columns: &'a [usize],
     /// C.
     total: usize,
     /// The band's first row.
@@ -378,7 +428,7 @@ struct Columns {
     stride: usize,
 }
 
-/// Finds the distinct rows of the band's columns of `ids`, `[B, C]`, and sums their gradients.
+/// Finds the distinct rows of the band's columns of `ids`, `[K, C]`, and sums their gradients.
 #[multiversion(targets = "simd")]
 fn sum<E: Element>(
     of: &Columns,
@@ -389,8 +439,8 @@ fn sum<E: Element>(
 ) {
     let width = of.width;
     for (b, gradient) in gradient.chunks_exact(of.stride).enumerate() {
-        let fields = gradient[of.range.start * width..of.range.end * width].chunks_exact(width);
-        for (c, gradient) in of.range.clone().zip(fields) {
+        for &c in of.columns {
+            let gradient = &gradient[c * width..][..width];
             // The same column, two rows later.
             if let Some(&id) = ids.get((b + 2) * of.total + c) {
                 prefetch(states, id as usize - of.first_row);
@@ -421,7 +471,7 @@ mod tests {
     }
 
     fn optimizer(rule: Rule, l2: f64, table: &Tensor) -> RowOptimizer {
-        RowOptimizer::new(rule, 0.1, l2, table.shallow_clone(), vec![0, 2])
+        RowOptimizer::new(rule, 0.1, l2, table.shallow_clone(), &[vec![0, 2]])
     }
 
     /// Of three rows: two values for each column, and one number whose gradient nobody needs.
@@ -434,6 +484,48 @@ mod tests {
         Tensor::from_slice2(&rows)
     }
 
+    fn leaf<'a>(ids: &'a [i32], gradients: &[Tensor]) -> Leaf<'a> {
+        Leaf {
+            ids: Ids::Host(ids),
+            gradients: gradients.iter().map(Tensor::shallow_clone).collect(),
+        }
+    }
+
+    /// Two columns, a third one and a list: the first column and the list read rows 0 and 1, the others
+    /// rows 2 and 3.
+    #[test]
+    fn columns_and_lists_may_share_a_range() {
+        for rule in [Rule::Adam, Rule::Adagrad] {
+            for threads in [1, 2] {
+                let workers = Workers::start(threads).unwrap();
+                let (one, other) = (table(), table());
+                let leaves = [vec![0, 2, 2], vec![0]];
+                let new = |table: &Tensor, leaves: &[Vec<usize>]| {
+                    RowOptimizer::new(rule, 0.1, 0.01, table.shallow_clone(), leaves)
+                };
+                let mut shared = new(&one, &leaves);
+                let ids = [1, 2, 3, 0, 3, 3];
+                let of_ids = Tensor::arange(12, (Kind::Float, Device::Cpu)).view([2, 6]) / 5.;
+                let list = [0, 1, 1];
+                let of_list = Tensor::arange(6, (Kind::Float, Device::Cpu)).view([3, 2]) / 7.;
+                // The same, read one by one through a column over the whole table.
+                let mut whole = new(&other, &[vec![0]]);
+                let all: Vec<_> = ids.iter().chain(&list).copied().collect();
+                let parts = [of_ids.view([6, 2]), of_list.shallow_clone()];
+                let every = [Tensor::cat(&parts, 0)];
+                for _ in 0..2 {
+                    let leaves = [
+                        leaf(&ids, &[of_ids.shallow_clone()]),
+                        leaf(&list, &[of_list.shallow_clone()]),
+                    ];
+                    shared.step(&leaves, &workers).unwrap();
+                    whole.step(&[leaf(&all, &every)], &workers).unwrap();
+                }
+                assert!(one.equal(&other), "{rule:?}");
+            }
+        }
+    }
+
     #[test]
     fn leaves_other_rows_alone_and_sums_repeated_ids() {
         for threads in [1, 2] {
@@ -442,7 +534,7 @@ mod tests {
             let mut adagrad = optimizer(Rule::Adagrad, 0., &table);
             let ids = [1, 3, 1, 2, 1, 3];
             let parts = [gradient().narrow(0, 0, 1), gradient().narrow(0, 1, 2)];
-            adagrad.step(Ids::Host(&ids), &parts, &workers).unwrap();
+            adagrad.step(&[leaf(&ids, &parts)], &workers).unwrap();
             let got = Vec::<f32>::try_from(&table.flatten(0, -1)).unwrap();
             assert_eq!(got[..2], [0., 0.25]);
             // Row 1: g = (1.5, 3.5); row 2: g = (-1, 0.5); row 3: g = (5, 3). Each accumulator is the
@@ -472,7 +564,7 @@ mod tests {
             let (mut a, mut b) = (optimizer(rule, 0.01, &one), optimizer(rule, 0.01, &other));
             // Row 0 is in no batch but the last.
             for ids in [[1, 3, 1, 2, 1, 3], [1, 2, 1, 2, 1, 2], [0, 2, 0, 2, 1, 2]] {
-                a.step(Ids::Host(&ids), &[gradient()], &workers).unwrap();
+                a.step(&[leaf(&ids, &[gradient()])], &workers).unwrap();
                 b.step += 1;
                 let gradient = gradient().narrow(1, 0, 4).reshape([-1, 2]);
                 b.step_by_operators(&Tensor::from_slice(&ids), &gradient)
@@ -490,7 +582,7 @@ mod tests {
             let mut optimizer = optimizer(Rule::Adagrad, 0., table);
             let gradient = gradient().to_kind(kind);
             optimizer
-                .step(Ids::Host(&[1, 3, 1, 2, 1, 3]), &[gradient], &workers)
+                .step(&[leaf(&[1, 3, 1, 2, 1, 3], &[gradient])], &workers)
                 .unwrap();
         }
         assert!(one.equal(&other));

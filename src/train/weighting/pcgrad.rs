@@ -3,10 +3,8 @@
 //! gradient, for all others in random order, what points against the other's gradient is taken off,
 //! `g_i <- g_i - (g_i g_j) / |g_j|^2 g_j` where `g_i g_j < 0`; then all are added.
 
-use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::{Rng, SeedableRng};
-
 use super::{LossWeighting, Reads, Strategy, among_active};
+use crate::random::Draws;
 
 /// The entry of the list.
 pub const STRATEGY: Strategy = Strategy {
@@ -15,14 +13,14 @@ pub const STRATEGY: Strategy = Strategy {
     build: |setup| {
         Box::new(PcGrad {
             weights: vec![1.; setup.tasks],
-            random: ChaCha8Rng::seed_from_u64(setup.seed),
+            random: Draws::seeded(setup.seed),
         })
     },
 };
 
 struct PcGrad {
     weights: Vec<f64>,
-    random: ChaCha8Rng,
+    random: Draws,
 }
 
 impl LossWeighting for PcGrad {
@@ -36,7 +34,7 @@ impl LossWeighting for PcGrad {
 }
 
 /// Every projected gradient is a sum of the tasks' own: the weights are what these count in all of them.
-fn project(gram: &[Vec<f64>], random: &mut ChaCha8Rng) -> Vec<f64> {
+fn project(gram: &[Vec<f64>], random: &mut Draws) -> Vec<f64> {
     let tasks = gram.len();
     let mut weights = vec![0.; tasks];
     for i in 0..tasks {
@@ -45,7 +43,7 @@ fn project(gram: &[Vec<f64>], random: &mut ChaCha8Rng) -> Vec<f64> {
         let mut others: Vec<_> = (0..tasks).filter(|&j| j != i).collect();
         // R. Fisher, F. Yates, 1938.
         for last in (1..others.len()).rev() {
-            others.swap(last, random.next_u64() as usize % (last + 1));
+            others.swap(last, random.word() as usize % (last + 1));
         }
         for j in others {
             let product: f64 = own.iter().zip(&gram[j]).map(|(own, g)| own * g).sum();

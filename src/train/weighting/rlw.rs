@@ -3,10 +3,8 @@
 //! TMLR 2022: `w = softmax(z)`, `z` standard normal, drawn anew for every step; here times T, so that the
 //! weights are 1 in the mean.
 
-use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::{Rng, SeedableRng};
-
 use super::{LossWeighting, Reads, Strategy};
+use crate::random::Draws;
 
 /// The entry of the list.
 pub const STRATEGY: Strategy = Strategy {
@@ -15,32 +13,21 @@ pub const STRATEGY: Strategy = Strategy {
     build: |setup| {
         Box::new(Rlw {
             tasks: setup.tasks,
-            random: ChaCha8Rng::seed_from_u64(setup.seed),
+            random: Draws::seeded(setup.seed),
         })
     },
 };
 
 struct Rlw {
     tasks: usize,
-    random: ChaCha8Rng,
-}
-
-impl Rlw {
-    /// Above 0, to 1.
-    fn uniform(&mut self) -> f64 {
-        ((self.random.next_u64() >> 11) as f64 + 1.) / (1u64 << 53) as f64
-    }
-
-    /// Standard normal: G. Box, M. Muller, 1958.
-    fn normal(&mut self) -> f64 {
-        let radius = (-2. * self.uniform().ln()).sqrt();
-        radius * (std::f64::consts::TAU * self.uniform()).cos()
-    }
+    random: Draws,
 }
 
 impl LossWeighting for Rlw {
     fn weights(&mut self) -> Vec<f64> {
-        let shares: Vec<f64> = (0..self.tasks).map(|_| self.normal().exp()).collect();
+        let shares: Vec<f64> = (0..self.tasks)
+            .map(|_| self.random.box_muller_up().exp())
+            .collect();
         let total: f64 = shares.iter().sum();
         let tasks = self.tasks as f64;
         shares.iter().map(|share| tasks * share / total).collect()
