@@ -63,8 +63,10 @@ pub fn query(draw: &mut Draw, log: &Rows) -> Worked {
         rows,
     } = lists;
     let (before, after) = (made.before, &made.after);
-    // Only a list that is a column can be unnested.
-    let sql = match made.before == UNNEST || draw.percent(50) {
+    // Only a list that is a column can be unnested. DataFusion 55.2 makes nth_value of `array_agg(...)[n]`,
+    // and loses DISTINCT.
+    let plain = made.before != UNNEST && !list.contains("DISTINCT");
+    let sql = match !plain || draw.percent(50) {
         true => format!(
             "SELECT {shown}, {before}l{after} AS v FROM (SELECT {shown}, {list} AS l FROM log{rest}) q"
         ),
@@ -167,7 +169,8 @@ fn windows_of_rows(draw: &mut Draw, log: &[Entry]) -> Lists {
 fn windows_of_months(draw: &mut Draw, log: &[Entry]) -> Lists {
     draw.note("list of a window of months");
     let &(key, key_of) = draw.pick(KEYS);
-    let (back, on) = (draw.between(1, 2) as u32, draw.between(1, 2) as u32);
+    // A month later than 30 and 31 January is one day, on which frames would shrink: two months it is.
+    let (back, on) = (draw.between(1, 2) as u32, 2);
     let (frame, near): (String, Box<dyn Fn(i64, i64) -> bool>) = match draw.below(4) {
         0 => (
             format!("INTERVAL '{back} months' PRECEDING AND INTERVAL '1 second' PRECEDING"),
