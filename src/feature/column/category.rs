@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::part::IdPart;
 use super::spec::ColumnSpec;
-use super::{ByOption, Column, Feature, Kind, Placed, Plan, Seen, Single, Slots, Source};
+use super::{ByOption, Column, Feature, Inferred, Kind, Placed, Plan, Seen, Single, Slots, Source};
 use crate::error::{Error, Result};
 use crate::feature::fit::sketch::Sketch;
 use crate::feature::rows::block::{Block, Words};
@@ -42,7 +42,7 @@ fn asked(source: &Source, option: &str) -> Result<Arc<dyn Column>> {
     )))
 }
 
-fn infer(source: &Source) -> Result<Option<(Arc<dyn Column>, String)>> {
+fn infer(source: &Source) -> Result<Option<Inferred>> {
     let is_dictionary = matches!(source.data_type, DataType::Dictionary(_, _));
     let reason = match Class::of(source.data_type) {
         Class::Text => "text",

@@ -58,10 +58,13 @@ pub struct Kind {
     ///
     /// # Errors
     /// `Plan` when it has to be of this kind, and can't be.
-    pub infer: fn(&Source) -> Result<Option<(Arc<dyn Column>, String)>>,
+    pub infer: fn(&Source) -> Result<Option<Inferred>>,
     /// A column from its [`settings`](Column::settings); `None` when they are none of this kind.
     pub restore: fn(&Value) -> Option<Arc<dyn Column>>,
 }
+
+/// A column, and why it is of its kind.
+pub type Inferred = (Arc<dyn Column>, String);
 
 /// What options say of a kind.
 pub struct ByOption {

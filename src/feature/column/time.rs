@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::part::{Float, IdPart, NumberPart};
 use super::spec::ColumnSpec;
-use super::{Column, Feature, Kind, Placed, Plan, Seen, Single, Slots, Source};
+use super::{Column, Feature, Inferred, Kind, Placed, Plan, Seen, Single, Slots, Source};
 use crate::error::Result;
 use crate::feature::fit::moments::Cell;
 use crate::feature::fit::sketch::Sketch;
@@ -31,7 +31,7 @@ pub(super) static KIND: Kind = Kind {
     restore: |settings| settings.is_null().then(|| Arc::new(Time) as _),
 };
 
-fn infer(source: &Source) -> Result<Option<(Arc<dyn Column>, String)>> {
+fn infer(source: &Source) -> Result<Option<Inferred>> {
     let reason = match Class::of(source.data_type) {
         Class::Date => "date or timestamp",
         Class::Time => "time of day",

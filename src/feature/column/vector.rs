@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::part::VectorPart;
 use super::spec::ColumnSpec;
-use super::{Column, Feature, Kind, Placed, Plan, Seen, Slots, Source};
+use super::{Column, Feature, Inferred, Kind, Placed, Plan, Seen, Slots, Source};
 use crate::error::Result;
 use crate::feature::fit::moments::Cell;
 use crate::feature::fit::sketch::Sketch;
@@ -28,7 +28,7 @@ pub(super) static KIND: Kind = Kind {
     },
 };
 
-fn infer(source: &Source) -> Result<Option<(Arc<dyn Column>, String)>> {
+fn infer(source: &Source) -> Result<Option<Inferred>> {
     Ok(match Class::of(source.data_type) {
         Class::Vector(len) => Some((Arc::new(Vector { len }), "list of fixed length".into())),
         _ => None,

@@ -43,8 +43,10 @@ fn spec(funnel: Vec<usize>) -> Spec {
 
 /// Rows of which every third has no label of the last task.
 fn rows(count: usize) -> EncodedBatch {
-    let mut batch = EncodedBatch::default();
-    batch.rows = count;
+    let mut batch = EncodedBatch {
+        rows: count,
+        ..EncodedBatch::default()
+    };
     for i in 0..count as i32 {
         batch.ids.extend([i % 10, 10 + i * 7 % 10, 20 + i * 3 % 10]);
         batch

@@ -16,7 +16,7 @@ use self::choice::Choice;
 use self::encoding::{NumericEncoding, NumericEncodings};
 use super::part::{Float, NumberPart};
 use super::spec::{ColumnOptions, ColumnSpec};
-use super::{ByOption, Column, Feature, Kind, Placed, Plan, Seen, Single, Slots, Source};
+use super::{ByOption, Column, Feature, Inferred, Kind, Placed, Plan, Seen, Single, Slots, Source};
 use crate::error::{Error, Result};
 use crate::feature::fit::moments::Cell;
 use crate::feature::fit::sketch::Sketch;
@@ -60,7 +60,7 @@ fn asked(source: &Source, option: &str) -> Result<Arc<dyn Column>> {
     }
 }
 
-fn infer(source: &Source) -> Result<Option<(Arc<dyn Column>, String)>> {
+fn infer(source: &Source) -> Result<Option<Inferred>> {
     let reason = match Class::of(source.data_type) {
         Class::Duration => "duration in seconds",
         Class::Number if source.data_type.is_integer() => "integer",
