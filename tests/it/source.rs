@@ -36,13 +36,12 @@ impl SourceFile {
         let own = self.names();
         let paths = self.paths.iter();
         paths
-            .filter_map(|path| match path.segments[0].as_str() {
-                "crate" | "self" | "super" => Some(Target::Own(self.absolute(&path.segments))),
-                first if own.contains_key(first) => {
-                    let rest = &path.segments[1..];
-                    Some(Target::Own([&own[first][..], rest].concat()))
-                }
-                first => Some(Target::Other(first.to_string())),
+            .map(|path| match path.segments[0].as_str() {
+                "crate" | "self" | "super" => Target::Own(self.absolute(&path.segments)),
+                first => match own.get(first) {
+                    Some(from) => Target::Own([&from[..], &path.segments[1..]].concat()),
+                    None => Target::Other(first.to_string()),
+                },
             })
             .collect()
     }
@@ -172,11 +171,8 @@ fn quoted(text: &str, quote: char) -> usize {
 /// Whether a quote begins a character, not a lifetime.
 fn is_char(text: &str) -> bool {
     let mut chars = text.chars().skip(1);
-    match (chars.next(), chars.next()) {
-        (Some('\\'), _) => true,
-        (Some(_), Some('\'')) => true,
-        _ => false,
-    }
+    let (first, second) = (chars.next(), chars.next());
+    first == Some('\\') || second == Some('\'')
 }
 
 /// The code without items that only tests have.

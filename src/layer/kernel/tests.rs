@@ -45,8 +45,11 @@ fn assert_rounded<E: Element>(got: &[E], wanted: &[f64], what: &str) {
 /// G, B and H; rows are no whole number of vectors.
 const LAYERS: [usize; 3] = [3, 5, 37];
 
-/// Both ways in which a product may lie in memory, and where row `b` of layer `g` begins there.
-fn layouts() -> [(Rows, fn(usize, usize) -> usize); 2] {
+/// Where row `b` of layer `g` begins.
+type Begins = fn(usize, usize) -> usize;
+
+/// Both ways in which a product may lie in memory.
+fn layouts() -> [(Rows, Begins); 2] {
     let [g, b, h] = LAYERS;
     [
         (Rows::by_group(g, b, h), |g, b| {
