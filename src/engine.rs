@@ -8,10 +8,10 @@ use std::sync::Arc;
 
 use datafusion::dataframe::DataFrame;
 use datafusion::error::DataFusionError;
-use datafusion::execution::FunctionRegistry;
 use datafusion::execution::memory_pool::{GreedyMemoryPool, TrackConsumersPool};
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::{SessionState, SessionStateBuilder};
+use datafusion::logical_expr::planner::ExprPlanner;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use datafusion::sql::parser::Statement;
 use datafusion::sql::sqlparser::dialect::dialect_from_str;
@@ -234,16 +234,23 @@ fn register(
         let options = state.config_mut().options_mut();
         options.extensions.insert(Settings::default());
     }
-    state.register_expr_planner(Arc::new(IntervalPlanner))?;
-    state.register_expr_planner(Arc::new(upstream::DistinctFrom))?;
     upstream::set_defaults(state.config_mut().options_mut())?;
     // A session has no setter for its query planner: the state is rebuilt around a new one.
     let planner = WithExtensions::new(state.query_planner().clone());
     let rules = upstream::with_corrections(state.optimizers());
+    let physical_rules = upstream::with_unique_names(state.physical_optimizers());
+    let mut expr_planners: Vec<Arc<dyn ExprPlanner>> = vec![
+        Arc::new(IntervalPlanner),
+        Arc::new(upstream::DistinctFrom),
+        Arc::new(upstream::DistinctLists),
+    ];
+    expr_planners.extend(state.expr_planners().iter().cloned());
     let id = state.session_id().to_string();
     *state = SessionStateBuilder::new_from_existing(state.clone())
         .with_session_id(id)
         .with_optimizer_rules(rules)
+        .with_physical_optimizer_rules(physical_rules)
+        .with_expr_planners(expr_planners)
         .with_query_planner(Arc::new(planner))
         .build();
     Ok(environment)

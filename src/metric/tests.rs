@@ -99,7 +99,7 @@ fn weights_of_one_value_change_nothing_but_what_groups_count_for() {
 fn a_weight_of_two_is_a_row_given_twice() {
     for metric in ALL.iter().filter(|m| m.place(Parameter::K).is_none()) {
         let (labels, scores) = columns_for(metric);
-        let twice = |row: usize| 1 + usize::from(row % 3 == 0);
+        let twice = |row: usize| 1 + usize::from(row.is_multiple_of(3));
         let weights: Vec<f32> = (0..10).map(|row| twice(row) as f32).collect();
         let weighted = metric.of(&rows(&labels, &scores, &U, Some(&weights)), &K);
         let places: Vec<usize> = (0..10)

@@ -110,8 +110,11 @@ impl Draft {
 /// A file of a version beside the manifest.
 pub struct Part<'a> {
     name: &'static str,
-    write: Box<dyn Fn(&Path) -> Result<()> + 'a>,
+    write: Box<Write<'a>>,
 }
+
+/// Writes a file to a path.
+type Write<'a> = dyn Fn(&Path) -> Result<()> + 'a;
 
 impl<'a> Part<'a> {
     /// A file of that name, which `write` writes to a path.

@@ -24,7 +24,6 @@ use crate::feature::apply::encoder::EncodeStats;
 use crate::feature::apply::fitted::FittedSpec;
 use crate::feature::rows::budget::tests::Unlimited;
 use crate::feature::rows::layout::UNKNOWN_ID;
-use crate::feature::vocabulary::hash;
 
 /// A batch of named columns.
 fn batch(columns: Vec<(&str, ArrayRef)>) -> RecordBatch {

@@ -2,6 +2,8 @@
 //! the fault, so that it can go when a later version has mended it; `tests/it/differential` tells.
 //!
 //! - [`dependencies`]: group and sort keys are dropped through functional dependencies.
+//! - [`distinct_lists`]: an element of a list of distinct values is one of all values.
+//! - [`filter_pushdown`]: filters find the wrong one of two columns of a name.
 //! - [`distinct_from`]: IS DISTINCT FROM takes in the rest of a condition.
 //! - [`in_lists`]: lists of IN become TRUE or FALSE where NULL is right.
 //! - [`running_extremes`]: sorts are left out above a running maximum.
@@ -16,6 +18,8 @@ mod as_is;
 mod dependencies;
 mod distinct;
 mod distinct_from;
+mod distinct_lists;
+mod filter_pushdown;
 mod in_lists;
 mod outer_references;
 mod running_extremes;
@@ -23,6 +27,8 @@ mod volatile;
 
 pub use dependencies::ForgetInFrom;
 pub use distinct_from::DistinctFrom;
+pub use distinct_lists::DistinctLists;
+pub use filter_pushdown::with_unique_names;
 pub use outer_references::RefreshOuterReferences;
 pub use running_extremes::RunningExtremes;
 
