@@ -63,10 +63,8 @@ pub fn query(draw: &mut Draw, log: &Rows) -> Worked {
         rows,
     } = lists;
     let (before, after) = (made.before, &made.after);
-    // Only a list that is a column can be unnested. DataFusion 55.2 makes nth_value of `array_agg(...)[n]`,
-    // and loses DISTINCT.
-    let plain = made.before != UNNEST && !list.contains("DISTINCT");
-    let sql = match !plain || draw.percent(50) {
+    // Only a list that is a column can be unnested.
+    let sql = match made.before == UNNEST || draw.percent(50) {
         true => format!(
             "SELECT {shown}, {before}l{after} AS v FROM (SELECT {shown}, {list} AS l FROM log{rest}) q"
         ),

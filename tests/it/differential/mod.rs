@@ -6,11 +6,8 @@
 //! shortest 6 are shown, or `SQLTORCH_DIFFERENTIAL_SHOWN` of them; `SQLTORCH_DIFFERENTIAL_KEEP=DIR` keeps
 //! the Parquet files of each world in a folder of its own there.
 //!
-//! Left out, since DataFusion 55.2 has it wrong:
-//! - `x IS DISTINCT FROM y AND z` is read as `x IS DISTINCT FROM (y AND z)`: it stands in brackets here.
-//! - `x NOT IN (1) OR x NOT IN (2)` becomes true, where x is NULL too: no list stands beside AND or OR.
-//! - `max(x) OVER (ORDER BY y)` is taken to be sorted with NULLs last, where they come first: `unordered`.
-//! - `array_agg(DISTINCT x)[2]` becomes nth_value, which has no DISTINCT: such a list is a column first.
+//! Left out, since DataFusion 55.2 has it otherwise:
+//! - `x IS DISTINCT FROM y AND z` is read as `x IS DISTINCT FROM (y AND z)` by its own parser: it stands in brackets here.
 //! - The column of USING has no name of its own for a third table, nor everywhere in an aggregate.
 
 mod counts;

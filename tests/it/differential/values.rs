@@ -230,17 +230,10 @@ pub fn predicate(draw: &mut Draw, columns: &[Column]) -> String {
         }
     };
     let text = draw.pick(&texts).clone();
-    let is_list = |text: &str| text.contains(" IN (");
     match draw.below(12) {
         0 => format!("{a_text} IS NULL"),
-        how @ (1 | 2) if !is_list(&text) => {
-            let other = predicate(draw, columns);
-            match (how, is_list(&other)) {
-                (_, true) => other,
-                (1, _) => format!("({text} OR {other})"),
-                _ => format!("({text} AND {other})"),
-            }
-        }
+        1 => format!("({text} OR {})", predicate(draw, columns)),
+        2 => format!("({text} AND {})", predicate(draw, columns)),
         3 => format!("({text} OR {a_text} IS NULL)"),
         _ => text,
     }

@@ -43,7 +43,7 @@ pub fn window(draw: &mut Draw, depth: usize) -> Option<Relation> {
         column(format!("cume_dist() {ranked}"), Type::Real),
         column(format!("sum({b}) {framed}"), Type::Number),
         column(format!("count({b}) {framed}"), Type::Number),
-        unordered(&format!("max({b}) {framed}"), &b, Type::Number),
+        column(format!("max({b}) {framed}"), Type::Number),
         column(format!("count(*) {framed}"), Type::Number),
         column(
             format!("sum({b}) FILTER (WHERE {b} > {low}) {framed}"),
@@ -91,8 +91,8 @@ pub fn log(draw: &mut Draw) -> Relation {
     let made = [
         column(format!("sum(price) {range}"), Type::Number),
         column(format!("count(*) {range}"), Type::Number),
-        unordered(&format!("min(price) {range}"), "id", Type::Number),
-        unordered(&format!("max(tm) {range}"), "id", Type::Time),
+        column(format!("min(price) {range}"), Type::Number),
+        column(format!("max(tm) {range}"), Type::Time),
         column(format!("avg(price) {range}"), Type::Real),
         column(
             format!("count(*) FILTER (WHERE event = 'buy') {range}"),
@@ -122,9 +122,8 @@ pub fn log(draw: &mut Draw) -> Relation {
             format!("sum(price) OVER ({rows} ROWS BETWEEN {from} PRECEDING AND 1 PRECEDING)"),
             Type::Number,
         ),
-        unordered(
-            &format!("max(price) OVER ({rows} ROWS BETWEEN {from} PRECEDING AND {to} FOLLOWING)"),
-            "id",
+        column(
+            format!("max(price) OVER ({rows} ROWS BETWEEN {from} PRECEDING AND {to} FOLLOWING)"),
             Type::Number,
         ),
         distinct_before(key, days),
@@ -132,13 +131,6 @@ pub fn log(draw: &mut Draw) -> Relation {
     let mut values = draw.some(&columns_of(&LOG), 1, 3);
     values.extend(draw.some(&made, 1, 3));
     select(draw, &values, "log", "")
-}
-
-/// The most or least of a frame. DataFusion 55.2 takes it to be sorted where the frame grows, with NULLs at
-/// the wrong end; it sees nothing of the kind in a CASE.
-fn unordered(value: &str, key: &str, kind: Type) -> Column {
-    let text = format!("CASE WHEN {key} IS NULL OR {key} > -99 THEN {value} END");
-    column(text, kind)
 }
 
 /// How many different events the last days had; SQLite counts them for each row.
