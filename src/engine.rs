@@ -238,7 +238,7 @@ fn register(
     // A session has no setter for its query planner: the state is rebuilt around a new one.
     let planner = WithExtensions::new(state.query_planner().clone());
     let rules = upstream::with_corrections(state.optimizers());
-    let physical_rules = upstream::with_unique_names(state.physical_optimizers());
+    let physical_rules = upstream::with_physical_corrections(state.physical_optimizers());
     let mut expr_planners: Vec<Arc<dyn ExprPlanner>> = vec![
         Arc::new(IntervalPlanner),
         Arc::new(upstream::DistinctFrom),

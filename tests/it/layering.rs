@@ -68,12 +68,12 @@ const RULES: &[(&str, &[&str], &[&str])] = &[
         &["error", "device", "train", "store"],
         &["arrow", "datafusion"],
     ),
+    ("plan", BELOW_STATEMENTS, IN_STATEMENTS),
     (
         "function",
-        &["error", "metric", "image", "device", "environment"],
+        &["error", "metric", "image", "device", "environment", "plan"],
         &["arrow", "datafusion", "hashbrown"],
     ),
-    ("plan", BELOW_STATEMENTS, IN_STATEMENTS),
     ("relation", BELOW_STATEMENTS, IN_STATEMENTS),
     ("statement", BELOW_STATEMENTS, IN_STATEMENTS),
     ("dialect", &["error", "metric"], &["datafusion"]),
@@ -84,9 +84,10 @@ const RULES: &[(&str, &[&str], &[&str])] = &[
             "error",
             "device",
             "train",
+            "store",
             "environment",
-            "function",
             "plan",
+            "function",
             "relation",
             "statement",
             "dialect",
@@ -145,10 +146,8 @@ const IN_STATEMENTS: &[&str] = &[
 
 /// Folders that may have more files than [`MOST_FILES`], and why.
 const LISTS: &[(&str, &str)] = &[
-    ("feature", "is to be parted by stage"),
-    ("function", "a list: one function of SQL a file"),
+    ("metric", "a list: one metric a file"),
     ("model", "a list: one architecture a file"),
-    ("relation", "is to be parted from statements and plans"),
 ];
 
 const MOST_FILES: usize = 20;

@@ -1,6 +1,7 @@
 //! Queries that DataFusion 55.2 answers wrongly or not at all, and how we go round it. Each file names
 //! the fault, so that it can go when a later version has mended it; `tests/it/differential` tells.
 //!
+//! - [`constraints`]: sorts are left out where a column is taken for a key.
 //! - [`dependencies`]: group and sort keys are dropped through functional dependencies.
 //! - [`distinct_lists`]: an element of a list of distinct values is one of all values.
 //! - [`filter_pushdown`]: filters find the wrong one of two columns of a name.
@@ -10,11 +11,13 @@
 //! - [`distinct`]: the same, where DISTINCT is taken for superfluous.
 //! - [`outer_references`]: a correlated subquery keeps the type that a column of UNION had before its
 //!   branches were given one type.
-//! - [`volatile`]: random() as a key or a condition is drawn again elsewhere.
+//! - [`volatile`]: random() as a key or a condition is drawn again elsewhere, and conditions without a column are
+//!   moved to where they mean something else.
 //! - [`set_defaults`]: filters made at run time that prune the wrong table, a check that refuses right
 //!   plans, and fields of a volatile struct that are drawn again.
 
 mod as_is;
+mod constraints;
 mod dependencies;
 mod distinct;
 mod distinct_from;
@@ -28,7 +31,6 @@ mod volatile;
 pub use dependencies::ForgetInFrom;
 pub use distinct_from::DistinctFrom;
 pub use distinct_lists::DistinctLists;
-pub use filter_pushdown::with_unique_names;
 pub use outer_references::RefreshOuterReferences;
 pub use running_extremes::RunningExtremes;
 
@@ -37,7 +39,9 @@ use std::sync::Arc;
 use datafusion::common::config::ConfigOptions;
 use datafusion::error::Result;
 use datafusion::optimizer::OptimizerRule;
+use datafusion::physical_optimizer::PhysicalOptimizerRule;
 
+use constraints::ForgetConstraints;
 use dependencies::ForgetDependencies;
 use distinct::DistinctToAggregate;
 use in_lists::KeepListsApart;
@@ -94,6 +98,7 @@ const LISTS: &str = "simplify_expressions";
 const FILTERS: &str = "push_down_filter";
 
 type Rule = Arc<dyn OptimizerRule + Send + Sync>;
+type PhysicalRule = Arc<dyn PhysicalOptimizerRule + Send + Sync>;
 
 /// The rules of a session, with ours before those that need them.
 pub fn with_corrections(rules: &[Rule]) -> Vec<Rule> {
@@ -109,6 +114,13 @@ pub fn with_corrections(rules: &[Rule]) -> Vec<Rule> {
         all.extend(before);
         all.push(rule.clone());
     }
+    all
+}
+
+/// The physical rules of a session, with ours before them and in place of some.
+pub fn with_physical_corrections(rules: &[PhysicalRule]) -> Vec<PhysicalRule> {
+    let mut all = vec![Arc::new(ForgetConstraints) as PhysicalRule];
+    all.extend(filter_pushdown::with_unique_names(rules));
     all
 }
 
