@@ -6,7 +6,9 @@
 //! - `engine` wires everything, with `locations`; the program's `cli` sees the public names below and nothing else, and
 //!   is alone in knowing clap
 //! - [`dialect`] turns our SQL into calls
-//! - [`relation`] is what FROM can call, [`function`] what SELECT can
+//! - [`statement`] does what the calls do that statements become, [`relation`] is what FROM can call, [`function`] what
+//!   SELECT can
+//! - [`plan`] has our nodes, what runs them, and the rules over plans; `plan::upstream` goes round wrong answers
 //! - [`environment`] is what a session shares: settings, stores, who hears of progress
 //! - [`store`] keeps models in files, and applies them to Arrow's columns: the one place that sees Arrow's and libtorch's
 //!   arrays
