@@ -14,7 +14,6 @@ mod calls;
 mod create_model;
 mod cursor;
 mod describe_model;
-mod distinct_from;
 mod drop_model;
 mod export_model;
 mod gaps;

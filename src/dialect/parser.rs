@@ -14,11 +14,12 @@ use datafusion::sql::sqlparser::parser::ParserError;
 use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer};
 
 use crate::error::Error;
+use crate::plan::upstream::join_distinct_from;
 
 use super::cursor::{Cursor, refused};
 use super::gaps::fill_gaps;
 use super::rewrite::rewrite;
-use super::{ALL, Statement, distinct_from};
+use super::{ALL, Statement};
 
 /// The most tokens that the parenthesised options of an EXPLAIN are looked through for.
 const EXPLAIN_OPTION_TOKENS: usize = 64;
@@ -37,7 +38,7 @@ pub fn parse(
     let tokens = Tokenizer::new(dialect, sql)
         .tokenize_with_location()
         .map_err(ParserError::from)?;
-    let parser = DFParserBuilder::new(fill_gaps(rewrite(distinct_from::join(tokens))))
+    let parser = DFParserBuilder::new(fill_gaps(rewrite(join_distinct_from(tokens))))
         .with_dialect(dialect)
         .with_recursion_limit(recursion_limit)
         .build()?;

@@ -10,11 +10,11 @@ use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, LogicalPlanBuil
 use datafusion::optimizer::analyzer::type_coercion::TypeCoercionRewriter;
 use datafusion::sql::planner::IdentNormalizer;
 use datafusion::sql::sqlparser::ast::{Expr as SqlExpr, ExprWithAlias, Ident, SelectItem};
-use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::parser::Parser;
 
 use crate::error::{Error, Result};
 use crate::feature::find_name;
+use crate::plan::upstream::expression_parser;
 use crate::store::FittedModel;
 
 /// Who turns the list's SQL into expressions: the planner of the statement that has the list, or the
@@ -70,9 +70,7 @@ enum Item {
 
 fn parse(list: &str, planner: &dyn Planner) -> Result<Vec<Item>> {
     let wrong = |e| Error::plan(format!("TRANSFORM ({list}): {e}"));
-    let mut parser = Parser::new(&GenericDialect {})
-        .try_with_sql(list)
-        .map_err(|e| wrong(e.to_string()))?;
+    let mut parser = expression_parser(list).map_err(|e| wrong(e.to_string()))?;
     let items = parser
         .parse_comma_separated(Parser::parse_select_item)
         .map_err(|e| wrong(e.to_string()))?;

@@ -76,7 +76,7 @@ const RULES: &[(&str, &[&str], &[&str])] = &[
     ),
     ("relation", BELOW_STATEMENTS, IN_STATEMENTS),
     ("statement", BELOW_STATEMENTS, IN_STATEMENTS),
-    ("dialect", &["error", "metric"], &["datafusion"]),
+    ("dialect", &["error", "metric", "plan"], &["datafusion"]),
     ("locations", &[], &["datafusion", "object_store", "url"]),
     (
         "engine",

@@ -9,12 +9,11 @@ use arrow::datatypes::DataType;
 use datafusion::common::DFSchema;
 use datafusion::logical_expr::{Expr, ExprSchemable};
 use datafusion::physical_expr::PhysicalExpr;
-use datafusion::sql::sqlparser::dialect::GenericDialect;
-use datafusion::sql::sqlparser::parser::Parser;
 use datafusion::sql::sqlparser::tokenizer::Token;
 
 use crate::error::{Error, Result};
 use crate::plan::transform::{Planner, row_wise};
+use crate::plan::upstream::expression_parser;
 
 /// Plans constraints over the columns of `schema`.
 ///
@@ -25,9 +24,7 @@ pub fn plan(texts: &[String], schema: &DFSchema, planner: &mut dyn Planner) -> R
         .iter()
         .map(|text| {
             let wrong = |e: String| Error::plan(format!("constraint {text:?}: {e}"));
-            let mut parser = Parser::new(&GenericDialect {})
-                .try_with_sql(text)
-                .map_err(|e| wrong(e.to_string()))?;
+            let mut parser = expression_parser(text).map_err(|e| wrong(e.to_string()))?;
             let parsed = parser.parse_expr().map_err(|e| wrong(e.to_string()))?;
             if parser.peek_token().token != Token::EOF {
                 return Err(wrong(format!("expected its end after {parsed}")));

@@ -29,7 +29,7 @@ mod running_extremes;
 mod volatile;
 
 pub use dependencies::ForgetInFrom;
-pub use distinct_from::DistinctFrom;
+pub use distinct_from::{DistinctFrom, expression_parser, join_distinct_from};
 pub use distinct_lists::DistinctLists;
 pub use outer_references::RefreshOuterReferences;
 pub use running_extremes::RunningExtremes;
